@@ -1,0 +1,139 @@
+"""How an init or an invocation ends before its time: exits, time-outs, errors, and the wish to shut down.
+
+Whatever the cause, everything is stopped together and, unless the environment ends, started together for the next
+invocation (AWS: Extensions API, "Invoke phase"; RIE 1.170 `watchEvents`, `handleReset`).
+"""
+
+from collections.abc import Callable
+
+from supervisor.errors import Fault
+from supervisor.lifecycle import init, invoke, shutdown
+from supervisor.lifecycle.effects import AnswerCaller, KillExtension
+from supervisor.lifecycle.exits import CLEAN_EXIT, ExitStatus
+from supervisor.lifecycle.invocation import Unavailable
+from supervisor.lifecycle.milestones import Ending, InitRuntimeDone, InvocationStarted, Status
+from supervisor.lifecycle.model import Effects, Extension, Failure, State, Timer
+from supervisor.lifecycle.states import ExtensionState, Phase, ShutdownReason
+
+SHUT_DOWN = "The execution environment was shut down"
+
+
+def runtime_exited(state: State, now: float, status: ExitStatus) -> Effects:
+    """The runtime is gone. Except in a shutdown that is a failure, whatever its exit code."""
+    runtime = state.runtime
+    runtime.alive = False
+    runtime.waiting = 0
+    return _fail(state, now, Failure.of(state.fault(Fault.RUNTIME_EXIT_ERROR), status.of_runtime()))
+
+
+def runtime_launch_failed(state: State, now: float, fault: str, text: str) -> Effects:
+    """There is no runtime at all."""
+    state.runtime.alive = False
+    return _fail(state, now, Failure.of(fault, text))
+
+
+def extension_exited(state: State, now: float, name: str, status: ExitStatus) -> Effects:
+    """An external extension is gone. Except in a shutdown that is a crash, whatever its exit code."""
+    extension = state.extensions.get(name)
+    if extension is None:
+        return
+    extension.alive = False
+    extension.waiting = False
+    if state.stop is not None:
+        extension.state = ExtensionState.EXITED if status == CLEAN_EXIT else ExtensionState.SHUTDOWN_FAILED
+    yield from _fail(state, now, Failure.of(state.fault(Fault.EXTENSION_CRASH), status.of_extension()))
+
+
+def extension_launch_failed(state: State, name: str, error_type: str, text: str) -> Effects:
+    """An external extension could not be started; the joint rule below ends the init when all were tried."""
+    extension = state.extensions.get(name)
+    if extension is not None:
+        extension.refuse_launch(error_type, text)
+    yield from ()
+
+
+def next_step(state: State) -> Callable[[State, float], Effects] | None:
+    """The joint rule of Init's failures: one extension without a process ends it."""
+    return _launch_failed if any(map(_unlaunched, state.externals)) else None
+
+
+def _unlaunched(extension: Extension) -> bool:
+    return extension.state is ExtensionState.LAUNCH_ERROR
+
+
+def _launch_failed(state: State, now: float) -> Effects:
+    first = next(filter(_unlaunched, state.externals))
+    return _fail(state, now, Failure.of(Fault.EXTENSION_LAUNCH_ERROR, first.launch_error))
+
+
+def timer_due(state: State, now: float, timer: Timer | str) -> Effects:
+    """The time of *timer* is up; a name is that of an extension whose error grace is over."""
+    match timer:
+        case Timer.INIT | Timer.INVOKE:
+            return _time_out(state, now)
+        case Timer.RUNTIME_GRACE | Timer.RUNTIME_SHARE:
+            return shutdown.kill_runtime(state)
+        case Timer.SHUTDOWN:
+            return shutdown.kill_all(state, now)
+        case Timer.KERNEL:
+            return shutdown.finish(state, now)
+        case str(name):
+            return _end_error_grace(state, name)
+
+
+def _time_out(state: State, now: float) -> Effects:
+    text = f"Task timed out after {state.settings.timeout:.2f} seconds"
+    yield from _fail(state, now, Failure(Ending(Status.TIMEOUT), text))
+
+
+def _end_error_grace(state: State, name: str) -> Effects:
+    """An extension that reported an error is still there; an internal one lives and dies with the runtime."""
+    if state.extensions[name].external:
+        yield KillExtension(name)
+    else:
+        yield from shutdown.kill_runtime(state)
+
+
+def request_shutdown(state: State, now: float, reason: ShutdownReason) -> Effects:
+    """Somebody wants the end: stop now; a reset under way becomes the end; a shutdown under way hurries."""
+    while state.queue:
+        yield AnswerCaller(state.queue.popleft(), Unavailable(SHUT_DOWN))
+    if state.phase is Phase.SHUTDOWN:
+        yield from shutdown.kill_all(state, now)
+    elif state.phase is Phase.RESET:
+        state.phase = Phase.SHUTDOWN
+    elif state.phase is not Phase.ENDED:
+        failure = Failure(Ending(Status.FAILURE, Fault.SANDBOX_FAILURE), SHUT_DOWN)
+        yield from _cut_invocation_off(state, now, failure)
+        yield from shutdown.begin(state, now, reason, Phase.SHUTDOWN)
+
+
+def _fail(state: State, now: float, failure: Failure) -> Effects:
+    """What fails depends on the phase; a failure while everything is being stopped is none."""
+    if state.stop is not None or state.phase in (Phase.COLD, Phase.ENDED):
+        return
+    timed_out = failure.ending.status is Status.TIMEOUT
+    reason = ShutdownReason.TIMEOUT if timed_out and state.invoke is not None else ShutdownReason.FAILURE
+    if state.init is not None:
+        if not state.init.runtime_done:
+            yield InitRuntimeDone(state.init.phase, failure.ending)
+        yield from init.report(state, now, failure.ending)
+    yield from _cut_invocation_off(state, now, failure)
+    yield from shutdown.begin(state, now, reason, Phase.RESET)
+
+
+def _cut_invocation_off(state: State, now: float, failure: Failure) -> Effects:
+    """The invocation under way, if there is one, has failed; it is reported and answered when everything is stopped.
+
+    The report will say exactly the timeout, however late it was noticed (recorded on AWS).
+    """
+    current = state.invoke
+    if current is None:
+        return
+    current.failure = failure
+    current.init_error = state.runtime.init_error
+    current.duration = min(now, current.deadline) - current.started
+    if current.delivered is None:
+        yield InvocationStarted(current.invocation)
+    if current.runtime_done is None:
+        yield invoke.end_runtime(current, now, failure.ending)

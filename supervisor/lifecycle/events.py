@@ -1,0 +1,201 @@
+"""Everything that can happen to an execution environment, in the past tense. Values only."""
+
+from dataclasses import dataclass
+
+from supervisor.lifecycle.exits import ExitStatus
+from supervisor.lifecycle.invocation import Invocation, Payload
+from supervisor.lifecycle.states import ShutdownReason
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentStarted:
+    """The environment exists and Init may begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class InvocationArrived:
+    """A caller asked for an invocation."""
+
+    invocation: Invocation
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimePolled:
+    """The runtime asked for the next invocation."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimePollDropped:
+    """A runtime that waited for the next invocation closed its connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseStarted:
+    """The runtime began to send a response.
+
+    *invocation_id* is what it echoes of the attempt, empty when it does not.
+    """
+
+    request_id: str
+    invocation_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseModeRefused:
+    """The runtime began to send a response in a mode that does not exist."""
+
+    request_id: str
+    invocation_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseReceived:
+    """The response that was started has arrived whole."""
+
+    payload: Payload
+    content_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorStarted:
+    """The runtime began to report that the function failed."""
+
+    request_id: str
+    invocation_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorReceived:
+    """The function's error that was started has arrived whole."""
+
+    payload: Payload
+    content_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UploadOversized:
+    """The response or error that was started is larger than the limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class UploadTruncated:
+    """The response or error that was started broke off."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeInitErrorReported:
+    """The runtime could not initialise the function."""
+
+    payload: Payload
+    content_type: str = ""
+    error_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExtensionRegistered:
+    """An extension asked to be registered; *extension_id* is the identifier it will get."""
+
+    extension_id: str
+    name: str
+    events: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExtensionPolled:
+    """An extension asked for its next event."""
+
+    extension_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExtensionPollDropped:
+    """An extension that waited for its next event closed its connection."""
+
+    extension_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExtensionInitErrorReported:
+    """An extension could not initialise."""
+
+    extension_id: str
+    error_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExtensionExitErrorReported:
+    """An extension is about to exit because of an error."""
+
+    extension_id: str
+    error_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeLaunchFailed:
+    """The runtime's process could not be started: *fault* is the wire name, *message* what the system said."""
+
+    fault: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeExited:
+    """The runtime's process ended."""
+
+    status: ExitStatus
+
+
+@dataclass(frozen=True, slots=True)
+class ExtensionLaunchFailed:
+    """An extension's process could not be started. *error_type* is `PermissionDenied` or `UnknownError`."""
+
+    name: str
+    error_type: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExtensionExited:
+    """The process of an external extension ended."""
+
+    name: str
+    status: ExitStatus
+
+
+@dataclass(frozen=True, slots=True)
+class TimePassed:
+    """The moment that `Lifecycle.deadline` named has come."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShutdownRequested:
+    """Somebody wants the environment to end; asked again, it hurries."""
+
+    reason: ShutdownReason = ShutdownReason.SPINDOWN
+
+
+Event = (
+    EnvironmentStarted
+    | InvocationArrived
+    | RuntimePolled
+    | RuntimePollDropped
+    | ResponseStarted
+    | ResponseModeRefused
+    | ResponseReceived
+    | ErrorStarted
+    | ErrorReceived
+    | UploadOversized
+    | UploadTruncated
+    | RuntimeInitErrorReported
+    | ExtensionRegistered
+    | ExtensionPolled
+    | ExtensionPollDropped
+    | ExtensionInitErrorReported
+    | ExtensionExitErrorReported
+    | RuntimeLaunchFailed
+    | RuntimeExited
+    | ExtensionLaunchFailed
+    | ExtensionExited
+    | TimePassed
+    | ShutdownRequested
+)

@@ -1,0 +1,65 @@
+"""One invocation as it travels: what the caller sent, and what the caller gets."""
+
+from dataclasses import dataclass
+
+Payload = bytes | bytearray | memoryview
+"""The user's bytes. Nobody here decodes them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Invocation:
+    """One request to run the function.
+
+    Args:
+        request_id: The identity that caller, function, extensions and log lines share.
+        payload: The event for the function.
+        invoked_function_arn: The ARN as the caller named it, with version or alias.
+        invocation_id: The identity of this attempt; a retry keeps the request id and gets a new one.
+        trace_id: The X-Ray trace header.
+        client_context: The decoded client context, empty when there is none.
+        cognito_identity: The caller's Cognito identity as JSON, empty when there is none.
+        tenant_id: The tenant of a multi-tenant function, empty when there is none.
+    """
+
+    request_id: str
+    payload: Payload = b""
+    invoked_function_arn: str = ""
+    invocation_id: str = ""
+    trace_id: str = ""
+    client_context: str = ""
+    cognito_identity: str = ""
+    tenant_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionResponse:
+    """The function's own answer."""
+
+    payload: Payload
+    content_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionError:
+    """The error that the runtime reported, in the runtime's own words."""
+
+    payload: Payload
+    content_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformError:
+    """The environment failed under the function: *error_type* and *message* are what the caller reads."""
+
+    error_type: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """The invocation never began; *message* says why."""
+
+    message: str
+
+
+Outcome = FunctionResponse | FunctionError | PlatformError | Unavailable

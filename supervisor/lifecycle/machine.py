@@ -1,0 +1,156 @@
+"""`Lifecycle`: the one place where an event meets the state. It decides everything and does nothing.
+
+A refused event raises `ProtocolError` and leaves the state as it was. What follows from several peers together is
+found after every event by `_next_step`, until nothing follows any more.
+"""
+
+from collections.abc import Callable
+from typing import assert_never
+
+from supervisor.errors import Fault, ProtocolError
+from supervisor.lifecycle import endings, extensions, init, invoke, runtime, shutdown
+from supervisor.lifecycle import events as e
+from supervisor.lifecycle.effects import Effect
+from supervisor.lifecycle.invocation import FunctionError, FunctionResponse, Invocation
+from supervisor.lifecycle.milestones import InitPhase
+from supervisor.lifecycle.model import Effects, Invoke, Settings, State
+from supervisor.lifecycle.states import Phase, RuntimeCall
+
+
+class Lifecycle:
+    """The lifecycle of one execution environment."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._state = State(settings)
+
+    @property
+    def phase(self) -> Phase:
+        """Where the environment is."""
+        return self._state.phase
+
+    @property
+    def deadline(self) -> float | None:
+        """The next moment at which `TimePassed` is due, None if there is none."""
+        return min(self._state.timers.values(), default=None)
+
+    def handle(self, event: e.Event, now: float) -> list[Effect]:
+        """Apply *event*, which happened at *now* (seconds, any monotonic clock); return what to do, in order.
+
+        Raises:
+            ProtocolError: The event is refused and nothing has changed.
+        """
+        state = self._state
+        effects = list(_react(state, event, now))
+        while (step := _next_step(state)) is not None:
+            effects += step(state, now)
+        return effects
+
+
+def _next_step(state: State) -> Callable[[State, float], Effects] | None:
+    match state.phase:
+        case Phase.INVOKE:
+            return invoke.next_step(state)
+        case Phase.INIT:
+            return endings.next_step(state) or init.next_step(state)
+        case Phase.RESET | Phase.SHUTDOWN:
+            return shutdown.next_step(state)
+        case Phase.READY if state.queue:
+            return _next_invocation
+        case Phase.COLD if state.queue:
+            return _next_invocation_with_init
+        case _:
+            return None
+
+
+def _next_invocation(state: State, now: float) -> Effects:
+    state.invoke = Invoke(state.queue.popleft(), now, now + state.settings.timeout)
+    yield from invoke.deliver(state, now)
+
+
+def _next_invocation_with_init(state: State, now: float) -> Effects:
+    """Nothing runs: init is part of the invocation (AWS: Lambda execution environment, "suppressed init")."""
+    state.invoke = Invoke(state.queue.popleft(), now, now + state.settings.timeout)
+    yield from init.begin(state, now, InitPhase.INVOKE)
+
+
+def _react(state: State, event: e.Event, now: float) -> Effects:  # noqa: C901, PLR0911, PLR0912 -- one row an event
+    match event:
+        case e.RuntimePolled():
+            return runtime.polled(state)
+        case e.ExtensionPolled(extension_id):
+            return extensions.polled(state, extension_id)
+        case e.InvocationArrived(invocation):
+            return _arrived(state, invocation)
+        case e.ResponseStarted(request_id, invocation_id):
+            return invoke.start_upload(state, now, RuntimeCall.RESPONSE, request_id, invocation_id)
+        case e.ResponseReceived(payload, content_type):
+            response = FunctionResponse(payload, content_type)
+            return invoke.finish_upload(state, now, response, produced_bytes=len(payload))
+        case e.ErrorStarted(request_id, invocation_id):
+            return invoke.start_upload(state, now, RuntimeCall.ERROR, request_id, invocation_id)
+        case e.ErrorReceived(payload, content_type):
+            return invoke.finish_upload(state, now, FunctionError(payload, content_type))
+        case e.ResponseModeRefused(request_id, invocation_id):
+            return invoke.refuse_mode(state, now, request_id, invocation_id)
+        case e.UploadOversized():
+            return invoke.refuse_size(state, now)
+        case e.UploadTruncated():
+            return invoke.fail_upload(
+                state, now, Fault.RUNTIME_TRUNCATED_RESPONSE, "HTTP request detected as truncated"
+            )
+        case e.TimePassed():
+            return _time_passed(state, now)
+        case e.RuntimePollDropped():
+            return runtime.poll_dropped(state)
+        case e.ExtensionPollDropped(extension_id):
+            return extensions.poll_dropped(state, extension_id)
+        case e.ExtensionRegistered(extension_id, name, events):
+            return extensions.register(state, extension_id, name, events)
+        case e.ExtensionInitErrorReported(extension_id, error_type):
+            return extensions.init_error(state, now, extension_id, error_type)
+        case e.ExtensionExitErrorReported(extension_id, error_type):
+            return extensions.exit_error(state, now, extension_id, error_type)
+        case e.RuntimeInitErrorReported(payload, content_type, error_type):
+            return runtime.init_error(state, now, FunctionError(payload, content_type), error_type)
+        case e.RuntimeExited(status):
+            return endings.runtime_exited(state, now, status)
+        case e.RuntimeLaunchFailed(fault, message):
+            return endings.runtime_launch_failed(state, now, fault, message)
+        case e.ExtensionExited(name, status):
+            return endings.extension_exited(state, now, name, status)
+        case e.ExtensionLaunchFailed(name, error_type, message):
+            return endings.extension_launch_failed(state, name, error_type, message)
+        case e.ShutdownRequested(reason):
+            return endings.request_shutdown(state, now, reason)
+        case e.EnvironmentStarted():
+            return _started(state, now)
+        case _:
+            assert_never(event)
+
+
+def _started(state: State, now: float) -> Effects:
+    if state.phase is Phase.COLD:
+        yield from init.begin(state, now, InitPhase.INIT)
+
+
+def _arrived(state: State, invocation: Invocation) -> Effects:
+    """A caller's invocation waits in line.
+
+    Raises:
+        ProtocolError: 429, the line is full; 500, the environment is ending.
+    """
+    if state.phase in (Phase.SHUTDOWN, Phase.ENDED):
+        raise ProtocolError(500, "ServiceException", endings.SHUT_DOWN)
+    busy = state.phase not in (Phase.READY, Phase.COLD)
+    if busy and len(state.queue) >= state.settings.queue_size:
+        raise ProtocolError(429, "TooManyRequestsException", "Rate Exceeded.")
+    state.queue.append(invocation)
+    yield from ()
+
+
+def _time_passed(state: State, now: float) -> Effects:
+    """Handle what is due, one timer after another: each may end the phase of the next."""
+    while due := [timer for timer, at in state.timers.items() if at <= now]:
+        timer = min(due, key=state.timers.__getitem__)
+        del state.timers[timer]
+        yield from endings.timer_due(state, now, timer)

@@ -1,0 +1,138 @@
+"""Facts about an environment's life that are worth reporting: log lines, telemetry and metrics are made of them.
+
+Moments are on the lifecycle's clock, durations in seconds. Nothing here knows a wire name of a record.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from supervisor.lifecycle.invocation import Invocation
+from supervisor.lifecycle.states import ShutdownReason
+
+
+class InitPhase(StrEnum):
+    """Where an init ran: on its own, or inside an invocation after a reset or a failed init."""
+
+    INIT = "init"
+    INVOKE = "invoke"
+
+
+class Status(StrEnum):
+    """How a phase ended (AWS: Telemetry API schema reference, "Status")."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    ERROR = "error"
+    TIMEOUT = "timeout"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a phase ended; *error_type* is empty unless the status is an error or a failure."""
+
+    status: Status = Status.SUCCESS
+    error_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A named part of a phase (AWS: Telemetry API schema reference, "Span")."""
+
+    name: str
+    start: float
+    duration: float
+
+
+@dataclass(frozen=True, slots=True)
+class InitStarted:
+    """An init began."""
+
+    phase: InitPhase
+
+
+@dataclass(frozen=True, slots=True)
+class InitRuntimeDone:
+    """The runtime's part of an init is over."""
+
+    phase: InitPhase
+    ending: Ending
+
+
+@dataclass(frozen=True, slots=True)
+class ExtensionReported:
+    """What became of one extension in an init that is over."""
+
+    name: str
+    state: str
+    events: tuple[str, ...]
+    error_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InitReported:
+    """An init is over, for the runtime and for every extension. The window for subscriptions closes on success."""
+
+    phase: InitPhase
+    ending: Ending
+    duration: float
+
+
+@dataclass(frozen=True, slots=True)
+class InvocationStarted:
+    """An invocation is about to be handed to the runtime and to the extensions."""
+
+    invocation: Invocation
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeDone:
+    """The runtime's part of an invocation is over."""
+
+    invocation: Invocation
+    ending: Ending
+    duration: float
+    produced_bytes: int = 0
+    spans: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class InvocationReported:
+    """An invocation is over, for the runtime and for every extension.
+
+    *init_duration* belongs to the first invocation after an init that ran on its own, else it is None.
+    """
+
+    invocation: Invocation
+    ending: Ending
+    duration: float
+    init_duration: float | None = None
+    spans: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ShutdownStarted:
+    """The processes are being stopped, for good or for a reset."""
+
+    reason: ShutdownReason
+
+
+@dataclass(frozen=True, slots=True)
+class ShutdownEnded:
+    """The processes have been stopped; *killed* names the extensions that had to be killed at the deadline."""
+
+    reason: ShutdownReason
+    duration: float
+    killed: tuple[str, ...] = ()
+
+
+Milestone = (
+    InitStarted
+    | InitRuntimeDone
+    | ExtensionReported
+    | InitReported
+    | InvocationStarted
+    | RuntimeDone
+    | InvocationReported
+    | ShutdownStarted
+    | ShutdownEnded
+)

@@ -1,0 +1,200 @@
+"""What the lifecycle remembers: one mutable `State`, with a record for each peer and for each phase under way.
+
+Only `machine`, `init`, `invoke` and `shutdown` change it, each inside one call of `Lifecycle.handle`.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from supervisor.errors import Fault
+from supervisor.lifecycle.effects import Effect, SendInvoke, SendShutdown
+from supervisor.lifecycle.invocation import FunctionError, Invocation
+from supervisor.lifecycle.limits import INIT_SECONDS
+from supervisor.lifecycle.milestones import Ending, InitPhase, Status
+from supervisor.lifecycle.states import ExtensionState, Phase, RuntimeState, ShutdownReason
+
+Effects = Iterator[Effect]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an environment is configured with. Times in seconds.
+
+    Args:
+        timeout: The function's timeout.
+        extensions: The names of the external extensions, in the order in which they are launched.
+        queue_size: How many invocations may wait while another one runs.
+        init_limit: The limit of an init that runs on its own.
+    """
+
+    timeout: float
+    extensions: tuple[str, ...] = ()
+    queue_size: int = 100
+    init_limit: float = INIT_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an init or an invocation fails; *text* is for the caller."""
+
+    ending: Ending
+    text: str
+
+    @classmethod
+    def of(cls, fault: str, text: str) -> "Failure":
+        """A failure by the function, its runtime or an extension."""
+        return cls(Ending(Status.ERROR, fault), text)
+
+
+@dataclass(slots=True)
+class Runtime:
+    """The runtime: its state, its process, and how many of its polls wait for an invocation."""
+
+    state: RuntimeState = RuntimeState.STARTED
+    launched: bool = False
+    alive: bool = False
+    waiting: int = 0
+    init_error: FunctionError | None = None
+
+
+@dataclass(slots=True)
+class Extension:
+    """An extension: its state, its process if it is an external one, and the event that waits for its next poll."""
+
+    name: str
+    external: bool
+    state: ExtensionState = ExtensionState.STARTED
+    extension_id: str = ""
+    events: tuple[str, ...] = ()
+    alive: bool = False
+    waiting: bool = False
+    pending: SendInvoke | SendShutdown | None = None
+    error_type: str = ""
+    launch_error: str = ""
+
+    @property
+    def registered(self) -> bool:
+        """Whether it has an identifier."""
+        return bool(self.extension_id)
+
+    @property
+    def busy(self) -> bool:
+        """Whether it has not yet said next after an event, or has not even fetched the event."""
+        return self.state is not ExtensionState.READY or self.pending is not None
+
+    def refuse_launch(self, error_type: str, text: str) -> None:
+        """It has no process; *error_type* is for the EXTENSION line, *text* for the caller."""
+        self.state = ExtensionState.LAUNCH_ERROR
+        self.alive = False
+        self.error_type = error_type
+        self.launch_error = text
+
+    def hand_over(self, event: SendInvoke | SendShutdown) -> Effects:
+        """Send *event* to the poll that waits, or keep it for the next one."""
+        if self.waiting:
+            self.waiting = False
+            self.pending = None
+            self.state = ExtensionState.RUNNING
+            yield event
+        else:
+            self.pending = event
+
+
+@dataclass(slots=True)
+class Init:
+    """An init under way."""
+
+    phase: InitPhase
+    started: float
+    runtime_done: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Invoke:
+    """An invocation under way. Moments on the lifecycle's clock, None until they come.
+
+    *deadline* is that of an init inside the invocation until the delivery, which sets a new one. *runtime_done* is
+    when the runtime said next; it stays None when the runtime is cut off. *init_error* is what the runtime reported
+    of a failed init.
+    """
+
+    invocation: Invocation
+    started: float
+    deadline: float
+    delivered: float | None = None
+    response_started: float = 0.0
+    response_ended: float | None = None
+    produced_bytes: int = 0
+    runtime_done: float | None = None
+    answered: bool = False
+    failure: Failure | None = None
+    init_error: FunctionError | None = None
+    duration: float = 0.0
+
+
+class StopStage(Enum):
+    """Whom a shutdown waits for: first the runtime, then the extensions, at last the kernel."""
+
+    RUNTIME = auto()
+    EXTENSIONS = auto()
+    KERNEL = auto()
+
+
+@dataclass(slots=True)
+class Stop:
+    """A shutdown or a reset under way."""
+
+    reason: ShutdownReason
+    started: float
+    deadline: float
+    stage: StopStage = StopStage.RUNTIME
+    killed: list[str] = field(default_factory=list)
+
+
+class Timer(Enum):
+    """What may come due. An extension's error grace is kept under the extension's name instead."""
+
+    INIT = auto()
+    INVOKE = auto()
+    RUNTIME_GRACE = auto()
+    RUNTIME_SHARE = auto()
+    SHUTDOWN = auto()
+    KERNEL = auto()
+
+
+@dataclass(slots=True)
+class State:
+    """One execution environment."""
+
+    settings: Settings
+    phase: Phase = Phase.COLD
+    runtime: Runtime = field(default_factory=Runtime)
+    extensions: dict[str, Extension] = field(default_factory=dict)
+    identified: dict[str, Extension] = field(default_factory=dict)
+    queue: deque[Invocation] = field(default_factory=deque)
+    timers: dict[Timer | str, float] = field(default_factory=dict)
+    init: Init | None = None
+    invoke: Invoke | None = None
+    stop: Stop | None = None
+    first_fault: str = ""
+    init_duration: float | None = None
+
+    @property
+    def externals(self) -> list[Extension]:
+        """The extensions with a process of their own, in the order of their launch."""
+        return [extension for extension in self.extensions.values() if extension.external]
+
+    def fault(self, otherwise: Fault) -> str:
+        """The first fatal error that a peer announced wins over what its exit alone would say."""
+        return self.first_fault or otherwise
+
+    def clear_peers(self) -> None:
+        """Forget the runtime and every extension: new processes, new identifiers."""
+        self.runtime = Runtime()
+        self.extensions = {}
+        self.identified = {}
+        self.timers = {}
+        self.init = None
+        self.first_fault = ""

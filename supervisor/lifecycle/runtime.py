@@ -1,0 +1,52 @@
+"""What the runtime's own calls change, apart from its answers, which belong to the invocation."""
+
+from supervisor.errors import fault_of_runtime
+from supervisor.lifecycle.effects import SendInvocation
+from supervisor.lifecycle.invocation import FunctionError
+from supervisor.lifecycle.limits import ERROR_GRACE_SECONDS
+from supervisor.lifecycle.model import Effects, Runtime, State, Timer
+from supervisor.lifecycle.states import Phase, RuntimeCall, RuntimeState, refuse_runtime, runtime_after
+
+
+def polled(state: State) -> Effects:
+    """The runtime asks for the next invocation: it waits, or gets the one it has not answered once more.
+
+    Raises:
+        ProtocolError: 403, not in this state, or no runtime is running.
+    """
+    runtime = _living(state, RuntimeCall.NEXT)
+    after = runtime_after(runtime.state, RuntimeCall.NEXT)
+    if after is not RuntimeState.RUNNING:
+        runtime.state = after
+        runtime.waiting += 1
+    elif state.invoke is not None and state.phase is Phase.INVOKE:
+        yield SendInvocation(state.invoke.invocation, state.invoke.deadline)
+    else:
+        runtime.waiting += 1
+
+
+def poll_dropped(state: State) -> Effects:
+    """A poll is gone; the next one takes its place."""
+    state.runtime.waiting = max(0, state.runtime.waiting - 1)
+    yield from ()
+
+
+def init_error(state: State, now: float, error: FunctionError, error_type: str) -> Effects:
+    """The runtime could not initialise the function. It should exit now, and is killed if it does not.
+
+    Raises:
+        ProtocolError: 403, not in this state, or no runtime is running.
+    """
+    runtime = _living(state, RuntimeCall.INIT_ERROR)
+    runtime.state = runtime_after(runtime.state, RuntimeCall.INIT_ERROR)
+    runtime.init_error = error
+    state.first_fault = state.first_fault or fault_of_runtime(error_type)
+    if state.phase is Phase.INIT:
+        state.timers[Timer.RUNTIME_GRACE] = now + ERROR_GRACE_SECONDS
+    yield from ()
+
+
+def _living(state: State, call: RuntimeCall) -> Runtime:
+    if not state.runtime.alive:
+        raise refuse_runtime(state.runtime.state, call)
+    return state.runtime
