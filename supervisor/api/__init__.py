@@ -1,0 +1,1 @@
+"""What the bytes mean: requests become lifecycle events, outcomes become responses. No I/O, no clock."""

@@ -1,0 +1,103 @@
+"""HTTP as values: a request that has been read, a response that will be written, and the two forms of an error body."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, cast
+
+from supervisor.errors import ProtocolError
+from supervisor.lifecycle.invocation import Payload
+
+_NO_CONTENT: Final = 204
+
+Headers = tuple[tuple[str, str], ...]
+
+_REASONS: Final = {
+    200: "OK",
+    202: "Accepted",
+    204: "No Content",
+    400: "Bad Request",
+    402: "Payment Required",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    408: "Request Timeout",
+    409: "Conflict",
+    410: "Gone",
+    413: "Request Entity Too Large",
+    415: "Unsupported Media Type",
+    429: "Too Many Requests",
+    431: "Request Header Fields Too Large",
+    500: "Internal Server Error",
+    501: "Not Implemented",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+    504: "Gateway Timeout",
+}
+_STATUS_LINES: Final = {status: f"HTTP/1.1 {status} {reason}\r\n" for status, reason in _REASONS.items()}
+
+
+@dataclass(slots=True)
+class Request:
+    """One request. Header names are lower case; values are decoded as Latin-1, as HTTP defines them.
+
+    *path* is as sent, without the query; *body* is complete once the request has been handed over as finished.
+    """
+
+    method: str
+    path: str
+    query: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Payload = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One answer. `Content-Length`, `Date` and `Connection` are the server's business and are not in *headers*."""
+
+    status: int
+    headers: Headers = ()
+    body: Payload = b""
+
+    def head(self) -> bytes:
+        """The status line and the headers as they go over the wire, up to what the server adds."""
+        text = _STATUS_LINES[self.status]
+        for name, value in self.headers:
+            text = f"{text}{name}: {value}\r\n"
+        if self.status != _NO_CONTENT:
+            text = f"{text}Content-Length: {len(self.body)}\r\n"
+        return text.encode("latin-1", "replace")
+
+
+def render_json(value: object) -> bytes:
+    """Render *value* as the platform does: compact, one final newline, `<`, `>` and `&` escaped."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return (text + "\n").encode("utf-8", "surrogatepass")
+
+
+JSON: Final = ("Content-Type", "application/json")
+TEXT: Final = ("Content-Type", "text/plain; charset=utf-8")
+
+ACCEPTED: Final = Response(202, (JSON,), render_json({"status": "OK"}))
+NOT_FOUND: Final = Response(404, (TEXT,), b"404 page not found\n")
+
+
+def method_not_allowed(*allowed: str) -> Response:
+    """Answer a known path with a wrong method (RIE 1.170: 405, no body, an `Allow` header)."""
+    return Response(405, (("Allow", ", ".join(allowed)),))
+
+
+def refused(error: ProtocolError) -> Response:
+    """Answer a refused call of the Runtime API or the Extensions API."""
+    body = render_json({"errorMessage": error.message, "errorType": error.error_type})
+    return Response(error.http_status, (JSON,), body)
+
+
+def parse_json(body: Payload) -> object:
+    """The value of *body*, None when it is not JSON or nested too deeply (or is `null`, which carries no more)."""
+    try:
+        return cast("object", json.loads(bytes(body)))
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,193 @@
+"""The Invoke API, 2015-03-31: what a caller's request means and how it is answered (AWS: API reference, Invoke)."""
+
+import base64
+import binascii
+import json
+import re
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import parse_qs, unquote
+
+from supervisor.api.http import JSON, NOT_FOUND, Headers, Request, Response, method_not_allowed
+from supervisor.errors import ProtocolError
+from supervisor.function import Function
+from supervisor.lifecycle.invocation import (
+    FunctionResponse,
+    Invocation,
+    Outcome,
+    Payload,
+    PlatformError,
+    Unavailable,
+)
+
+REQUEST_BYTES: Final = 6 * 1024 * 1024
+"""The payload of a synchronous invocation (AWS: Lambda quotas, "Invocation payload")."""
+
+CLIENT_CONTEXT_BYTES: Final = 3583
+"""The client context, as base64 (AWS: API reference, Invoke, `X-Amz-Client-Context`)."""
+
+RIE_FUNCTION: Final = "function"
+"""The only function name that RIE knows; whoever uses it means the function that is configured."""
+
+_PATH: Final = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
+_NAME: Final = re.compile(
+    r"(?:arn:aws[a-zA-Z-]*:lambda:)?(?:(?P<region>[a-z]{2}(?:-[a-z]+)+-\d):)?(?:(?P<account>\d{12}):)?(?:function:)?"
+    r"(?P<name>[a-zA-Z0-9_.-]+)(?::(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9_-]+))?"
+)
+"""A name, a partial ARN or a full ARN (AWS: API reference, Invoke, `FunctionName`)."""
+
+_QUALIFIER: Final = re.compile(r"\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9_-]{1,128}")
+_TENANT: Final = re.compile(r"[a-zA-Z0-9._:/=+\-@ ]{1,256}")
+_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+_SERVICE_ERRORS: Final = 500
+"""From this status on it is the service's fault."""
+
+_CAPITAL_MESSAGE: Final = frozenset({"ServiceException"})
+"""The exceptions whose text stands under `Message`, not `message` (the service's API model)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identifiers:
+    """Fresh identifiers, for what a request does not name itself."""
+
+    request_id: str
+    invocation_id: str
+    trace_id: str
+
+
+def find(method: str, path: str) -> str | Response:
+    """The function that a path names, or the answer that the request gets when it names none."""
+    match = _PATH.fullmatch(path)
+    if match is None:
+        return NOT_FOUND
+    return unquote(match[1]) if method == "POST" else method_not_allowed("POST")
+
+
+def parse(
+    request: Request, function_name: str, function: Function, fresh: Identifiers, *, raw_payload: bool = False
+) -> Invocation:
+    """The invocation that a whole request asks for; with *raw_payload* any bytes may be its payload.
+
+    Raises:
+        ProtocolError: The request is not as the API wants it; the error type is the name of the service's exception.
+    """
+    headers = request.headers
+    request_id = headers.get("x-amzn-requestid", "")
+    if request_id and not _UUID.fullmatch(request_id):
+        raise ProtocolError(400, "InvalidRequestContentException", f"The request id {request_id!r} is not a UUID")
+    _check_type(headers.get("x-amz-invocation-type", "RequestResponse"))
+    tenant_id = headers.get("x-amz-tenant-id", "")
+    if tenant_id and not _TENANT.fullmatch(tenant_id):
+        raise _invalid(f"The tenant id {tenant_id!r} does not match {_TENANT.pattern}")
+    return Invocation(
+        request_id=request_id or fresh.request_id,
+        payload=request.body if raw_payload else _document(request.body),
+        invoked_function_arn=_arn(function_name, request.query, function),
+        invocation_id=fresh.invocation_id,
+        trace_id=headers.get("x-amzn-trace-id") or fresh.trace_id,
+        client_context=_client_context(headers.get("x-amz-client-context", "")),
+        tenant_id=tenant_id,
+    )
+
+
+def is_dry_run(request: Request) -> bool:
+    """Whether the caller only asks whether it might invoke."""
+    return request.headers.get("x-amz-invocation-type") == "DryRun"
+
+
+def _check_type(invocation_type: str) -> None:
+    if invocation_type == "Event":
+        raise ProtocolError(501, "ServiceException", "Asynchronous invocations are not supported yet")
+    if invocation_type not in ("RequestResponse", "DryRun"):
+        raise _invalid(f"The invocation type {invocation_type!r} is none of RequestResponse, Event, DryRun")
+
+
+def _document(body: Payload) -> Payload:
+    """The payload as sent, if it is JSON; a caller that sends nothing means an empty document, as the SDKs do."""
+    if not body:
+        return b"{}"
+    try:
+        json.loads(bytes(body))
+    except (ValueError, RecursionError) as error:
+        text = f"Could not parse request body into json: Could not parse payload into json: {error}"
+        raise ProtocolError(400, "InvalidRequestContentException", text) from None
+    return body
+
+
+def _arn(function_name: str, query: str, function: Function) -> str:
+    """The ARN as the caller named the function; what the caller left out is the function's own."""
+    match = _NAME.fullmatch(function_name)
+    if match is None:
+        raise _invalid(f"The function name {function_name!r} is neither a name nor an ARN")
+    qualifier = match["qualifier"] or ""
+    if "Qualifier=" in query:
+        asked = parse_qs(query).get("Qualifier", [""])[0]
+        if not _QUALIFIER.fullmatch(asked):
+            raise _invalid(f"The qualifier {asked!r} is neither a version nor an alias")
+        if qualifier and asked != qualifier:
+            raise _invalid("The derived qualifier from the function name does not match the specified qualifier.")
+        qualifier = asked
+    name = function.name if match["name"] == RIE_FUNCTION else match["name"]
+    arn = (
+        f"arn:aws:lambda:{match['region'] or function.region}:{match['account'] or function.account_id}:function:{name}"
+    )
+    return f"{arn}:{qualifier}" if qualifier else arn
+
+
+def _client_context(encoded: str) -> str:
+    """The decoded client context, ready for a header: bytes as Latin-1 characters, no line breaks."""
+    if not encoded:
+        return ""
+    if len(encoded) > CLIENT_CONTEXT_BYTES:
+        raise _invalid(f"The client context has {len(encoded)} bytes; at most {CLIENT_CONTEXT_BYTES} are allowed")
+    try:
+        decoded = base64.b64decode(encoded, validate=True)
+    except binascii.Error:
+        raise ProtocolError(400, "InvalidRequestContentException", "The client context is not base64") from None
+    return decoded.decode("latin-1").translate({13: " ", 10: " "})
+
+
+def _invalid(message: str) -> ProtocolError:
+    return ProtocolError(400, "InvalidParameterValueException", message)
+
+
+def too_large() -> ProtocolError:
+    """The refusal of a payload over the limit."""
+    text = f"Request must be smaller than {REQUEST_BYTES} bytes for the InvokeFunction operation"
+    return ProtocolError(413, "RequestTooLargeException", text)
+
+
+def answer(invocation: Invocation, outcome: Outcome, version: str) -> Response:
+    """Answer a caller. A failure of the function is a 200 with `X-Amz-Function-Error`, as Lambda's callers know it."""
+    headers: Headers = (
+        ("x-amzn-RequestId", invocation.request_id),
+        ("x-amzn-Remapped-Content-Length", "0"),
+        ("X-Amz-Executed-Version", version),
+        ("X-Amzn-Trace-Id", invocation.trace_id),
+    )
+    if isinstance(outcome, Unavailable):
+        return refused(ProtocolError(500, "ServiceException", outcome.message), invocation.request_id)
+    if isinstance(outcome, PlatformError):
+        body = json.dumps({"errorType": outcome.error_type, "errorMessage": outcome.message}, separators=(",", ":"))
+        return Response(200, (JSON, ("X-Amz-Function-Error", "Unhandled"), *headers), body.encode())
+    content_type = ("Content-Type", outcome.content_type) if outcome.content_type else JSON
+    if isinstance(outcome, FunctionResponse):
+        return Response(200, (content_type, *headers), outcome.payload)
+    return Response(200, (content_type, ("X-Amz-Function-Error", "Unhandled"), *headers), outcome.payload)
+
+
+def dry_run(request_id: str) -> Response:
+    """Answer a caller that might invoke."""
+    return Response(204, (("x-amzn-RequestId", request_id), ("x-amzn-Remapped-Content-Length", "0")))
+
+
+def refused(error: ProtocolError, request_id: str) -> Response:
+    """Answer a refused request in the form of the service's exceptions."""
+    key = "Message" if error.error_type in _CAPITAL_MESSAGE else "message"
+    body = {"Type": "User" if error.http_status < _SERVICE_ERRORS else "Service", key: error.message}
+    headers: Headers = (JSON, ("x-amzn-ErrorType", error.error_type), ("x-amzn-RequestId", request_id))
+    if error.error_type == "TooManyRequestsException":
+        body["Reason"] = "ReservedFunctionConcurrentInvocationLimitExceeded"
+        headers += (("Retry-After", "1"),)
+    return Response(error.http_status, headers, json.dumps(body, separators=(",", ":")).encode())

@@ -1,0 +1,66 @@
+"""Every endpoint of the runtime's port, on one screen. What an endpoint does is not here."""
+
+import re
+from collections.abc import Mapping
+from enum import Enum, auto
+from typing import Final, NamedTuple
+from urllib.parse import unquote
+
+from supervisor.api.http import NOT_FOUND, Response, method_not_allowed
+
+
+class Endpoint(Enum):
+    """What a peer can ask for."""
+
+    PING = auto()
+    INVOCATION_NEXT = auto()
+    INVOCATION_RESPONSE = auto()
+    INVOCATION_ERROR = auto()
+    RUNTIME_INIT_ERROR = auto()
+    EXTENSION_REGISTER = auto()
+    EXTENSION_NEXT = auto()
+    EXTENSION_INIT_ERROR = auto()
+    EXTENSION_EXIT_ERROR = auto()
+    TELEMETRY_SUBSCRIBE = auto()
+    LOGS_SUBSCRIBE = auto()
+
+
+class Route(NamedTuple):
+    """Where a request goes; *request_id* is the one in its path, empty for the other paths."""
+
+    endpoint: Endpoint
+    request_id: str = ""
+
+
+ROUTES: Final[Mapping[str, tuple[str, Endpoint]]] = {
+    "/2018-06-01/ping": ("GET", Endpoint.PING),
+    "/2018-06-01/runtime/invocation/next": ("GET", Endpoint.INVOCATION_NEXT),
+    "/2018-06-01/runtime/invocation/{id}/response": ("POST", Endpoint.INVOCATION_RESPONSE),
+    "/2018-06-01/runtime/invocation/{id}/error": ("POST", Endpoint.INVOCATION_ERROR),
+    "/2018-06-01/runtime/init/error": ("POST", Endpoint.RUNTIME_INIT_ERROR),
+    "/2020-01-01/extension/register": ("POST", Endpoint.EXTENSION_REGISTER),
+    "/2020-01-01/extension/event/next": ("GET", Endpoint.EXTENSION_NEXT),
+    "/2020-01-01/extension/init/error": ("POST", Endpoint.EXTENSION_INIT_ERROR),
+    "/2020-01-01/extension/exit/error": ("POST", Endpoint.EXTENSION_EXIT_ERROR),
+    "/2020-08-15/logs": ("PUT", Endpoint.LOGS_SUBSCRIBE),
+    "/2022-07-01/telemetry": ("PUT", Endpoint.TELEMETRY_SUBSCRIBE),
+}
+
+_WITH_REQUEST_ID: Final = re.compile(r"(/2018-06-01/runtime/invocation/)([^/]+)(/(?:response|error))")
+
+_OF_EXTENSIONS: Final = ("/2020-01-01/", "/2020-08-15/", "/2022-07-01/")
+
+
+def find(method: str, path: str, *, extensions_enabled: bool = True) -> Route | Response:
+    """The route of a request, or the answer that it gets when there is none.
+
+    Unknown paths, and known ones with a trailing slash, give 404, wrong methods 405 with `Allow` (RIE 1.170 does so).
+    """
+    row, request_id = ROUTES.get(path), ""
+    if row is None and (match := _WITH_REQUEST_ID.fullmatch(path)):
+        before, encoded_id, after = match.groups()
+        row, request_id = ROUTES[f"{before}{{id}}{after}"], unquote(encoded_id)
+    if row is None or (not extensions_enabled and path.startswith(_OF_EXTENSIONS)):
+        return NOT_FOUND
+    allowed, endpoint = row
+    return Route(endpoint, request_id) if method == allowed else method_not_allowed(allowed)

@@ -1,0 +1,94 @@
+"""The Runtime API, 2018-06-01: what a runtime's requests mean and how it is answered (AWS: Runtime API)."""
+
+from typing import Final
+
+from supervisor.api.http import JSON, TEXT, Request, Response, parse_json, refused, render_json
+from supervisor.errors import ProtocolError
+from supervisor.lifecycle.events import (
+    ErrorReceived,
+    ErrorStarted,
+    ResponseModeRefused,
+    ResponseReceived,
+    ResponseStarted,
+    RuntimeInitErrorReported,
+)
+from supervisor.lifecycle.invocation import Invocation, Payload
+from supervisor.lifecycle.limits import PAYLOAD_BYTES
+
+PONG: Final = Response(200, (TEXT,), b"pong")
+
+TOO_LARGE: Final = refused(
+    ProtocolError(413, "RequestEntityTooLarge", f"Exceeded maximum allowed payload size ({PAYLOAD_BYTES} bytes).")
+)
+INVALID_MODE: Final = refused(ProtocolError(400, "InvalidFunctionResponseMode", "Invalid function response mode"))
+TRUNCATED: Final = refused(ProtocolError(400, "TruncatedHTTPRequest", "HTTP request detected as truncated"))
+
+STREAMING: Final = "streaming"
+"""The one value that the response mode header may have; without the header a response is buffered."""
+
+_ERROR_CAUSE: Final = "application/vnd.aws.lambda.error.cause+json"
+_FORWARDED_OF_ERROR_CAUSE: Final = ("errorMessage", "errorType", "stackTrace")
+
+
+def response_started(request: Request, request_id: str) -> ResponseStarted | ResponseModeRefused:
+    """The head of `POST …/invocation/{id}/response` is in."""
+    invocation_id = request.headers.get("lambda-runtime-invocation-id", "")
+    if request.headers.get("lambda-runtime-function-response-mode", STREAMING) != STREAMING:
+        return ResponseModeRefused(request_id, invocation_id)
+    return ResponseStarted(request_id, invocation_id)
+
+
+def response_received(request: Request) -> ResponseReceived:
+    """The whole of `POST …/invocation/{id}/response` is in."""
+    return ResponseReceived(request.body, request.headers.get("content-type", ""))
+
+
+def error_started(request: Request, request_id: str) -> ErrorStarted:
+    """The head of `POST …/invocation/{id}/error` is in."""
+    return ErrorStarted(request_id, request.headers.get("lambda-runtime-invocation-id", ""))
+
+
+def error_received(request: Request) -> ErrorReceived:
+    """The whole of `POST …/invocation/{id}/error` is in."""
+    content_type = request.headers.get("content-type", "")
+    if content_type == _ERROR_CAUSE:
+        return ErrorReceived(*_without_cause(request.body))
+    return ErrorReceived(request.body, content_type)
+
+
+def init_error_reported(request: Request) -> RuntimeInitErrorReported:
+    """The whole of `POST …/init/error` is in.
+
+    Its content type is found out, not asked for (RIE 1.170 `initerror.go`).
+    """
+    content_type = "application/octet-stream" if parse_json(request.body) is None else "application/json"
+    error_type = request.headers.get("lambda-runtime-function-error-type", "")
+    return RuntimeInitErrorReported(request.body, content_type, error_type)
+
+
+def next_invocation(invocation: Invocation, deadline_ms: int) -> Response:
+    """Hand an invocation to the runtime; *deadline_ms* is in epoch milliseconds. Empty headers are left out."""
+    headers = [
+        JSON,
+        ("Lambda-Runtime-Aws-Request-Id", invocation.request_id),
+        ("Lambda-Runtime-Deadline-Ms", str(deadline_ms)),
+        ("Lambda-Runtime-Invoked-Function-Arn", invocation.invoked_function_arn),
+        ("Lambda-Runtime-Trace-Id", invocation.trace_id),
+        ("Lambda-Runtime-Invocation-Id", invocation.invocation_id),
+    ]
+    if invocation.client_context:
+        headers.append(("Lambda-Runtime-Client-Context", invocation.client_context))
+    if invocation.cognito_identity:
+        headers.append(("Lambda-Runtime-Cognito-Identity", invocation.cognito_identity))
+    if invocation.tenant_id:
+        headers.append(("Lambda-Runtime-Aws-Tenant-Id", invocation.tenant_id))
+    return Response(200, tuple(headers), invocation.payload)
+
+
+def _without_cause(body: Payload) -> tuple[bytes, str]:
+    """The part of an error with its X-Ray cause that is the caller's (RIE 1.170 `mime_type_error_cause_json.go`)."""
+    error = parse_json(body)
+    if not isinstance(error, dict):
+        return b'"Invalid error body"', "application/octet-stream"
+    forwarded = {name: error[name] for name in _FORWARDED_OF_ERROR_CAUSE if name in error}
+    return render_json(forwarded).rstrip(), "application/json"
