@@ -1,0 +1,114 @@
+"""Owns the start of the runtime and of the extensions, and the signals to their process groups.
+
+Who is started, when, and how long it may live is not decided here; the end of a child is seen by the reaper.
+"""
+
+import errno
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from supervisor.system.launch_errors import WorkingDirectoryError
+
+_IGNORED_BY_PYTHON: Final = frozenset({signal.SIGPIPE, signal.SIGXFSZ})
+"""Python ignores these in every process; `subprocess` gives them back to a child."""
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A process that was started here. It leads a process group of its own, whose number is its pid."""
+
+    pid: int
+
+    def signal_group(self, number: signal.Signals) -> None:
+        """Send signal *number* to the child and to whatever it started that is still in its group.
+
+        A group that is gone, or that has changed to a user whom we may not signal, is none of the caller's trouble.
+        """
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, number)
+
+
+def launch(argv: Sequence[str], environ: Mapping[str, str], cwd: str, stdout: int, stderr: int) -> Child:
+    """Start *argv* in the directory *cwd* with *environ* as its whole environment, and nothing else of ours.
+
+    The child starts in a process group of its own, with `/dev/null` as standard input, no other descriptor than 0, 1
+    and 2, no blocked signal and every signal at its default. A command word without a slash is looked up in the child's
+    own `PATH` (RIE 1.170: in its own), any other is used as it is.
+
+    The call returns once the kernel has accepted the program, and nobody can have reaped the child before that.
+
+    Args:
+        argv: The command and its arguments.
+        environ: The environment variables.
+        cwd: An absolute path.
+        stdout: The descriptor that becomes the child's standard output. It is taken over: closed here in any case.
+        stderr: The same for standard error; another descriptor than *stdout*.
+
+    Raises:
+        WorkingDirectoryError: *cwd* is missing or cannot be entered.
+        OSError: The program cannot be started. `launch_error_text` says it in Lambda's words.
+    """
+    try:
+        _check_directory(cwd)
+        _start_from_clean_signals()
+        return Child(_start(argv, environ, cwd, stdout, stderr))
+    finally:
+        os.close(stdout)
+        os.close(stderr)
+
+
+def _start(argv: Sequence[str], environ: Mapping[str, str], cwd: str, stdout: int, stderr: int) -> int:
+    program = _program(argv[0], environ, cwd)
+    try:
+        process = subprocess.Popen(
+            argv,
+            executable=program,
+            env=environ,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            process_group=0,
+        )
+    except OSError as error:
+        # Where the fork itself failed no file is named.
+        error.filename = error.filename or program
+        raise
+    # The reaper waits for every process. A Popen that believes its child to be alive would wait for that pid too, at a
+    # time when it may be somebody else's.
+    process.returncode = 0
+    return process.pid
+
+
+def _check_directory(cwd: str) -> None:
+    try:
+        os.stat(os.path.join(cwd, "."))
+    except OSError as error:
+        raise WorkingDirectoryError(error.errno, error.strerror, cwd) from None
+
+
+def _program(word: str, environ: Mapping[str, str], cwd: str) -> str:
+    if "/" in word:
+        return word
+    for folder in environ.get("PATH", os.defpath).split(os.pathsep):
+        path = os.path.join(cwd, folder, word)
+        if os.path.isfile(path) and os.access(path, os.X_OK):
+            return path
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), word)
+
+
+def _start_from_clean_signals() -> None:
+    """Undo what our own parent blocked or ignored: both would pass through us, and exec, to the child.
+
+    A signal with a handler is set to its default by exec, one that is ignored is not. So it gets a handler that does
+    nothing, which for us is the same, instead of a moment in which it could kill us.
+    """
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    for number in signal.valid_signals() - _IGNORED_BY_PYTHON:
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda _number, _frame: None)

@@ -1,0 +1,102 @@
+"""Owns what a service sees of HTTP: one request with the way back to whoever sent it.
+
+How bytes become a request, and an answer bytes, is the connection's business.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, Protocol
+
+from supervisor.api.http import Request, Response
+
+DEFAULT_BODY_LIMIT: Final = 1024 * 1024
+"""In bytes. Ours; a service that takes more, or less, says so in `begin`."""
+
+_NO_TRAILERS: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+class WayBack(Protocol):
+    """What an exchange asks of the connection that it arrived on."""
+
+    def answer(self, exchange: "Exchange", response: Response) -> None:
+        """Send *response* for *exchange*."""
+
+    def drop(self) -> None:
+        """Close without another byte."""
+
+
+class Exchange:
+    """One request and the way back to its peer.
+
+    Attributes:
+        request: The request. Its body is complete once `finished`, and is never kept when `oversized`.
+        trailers: What a chunked request says after its body, by lower-case name.
+        body_limit: In bytes. To be set in `Service.begin`; a larger body is not kept.
+        finished: Nothing more will come of this request.
+        oversized: The body is larger than `body_limit`.
+        answered: `answer` was called.
+        keep_alive: The connection lives on after the answer.
+        context: The service's own.
+    """
+
+    __slots__ = (
+        "_way_back",
+        "answered",
+        "body_limit",
+        "context",
+        "finished",
+        "keep_alive",
+        "oversized",
+        "request",
+        "trailers",
+    )
+
+    def __init__(self, way_back: WayBack, request: Request, *, keep_alive: bool) -> None:
+        self._way_back = way_back
+        self.request = request
+        self.trailers = _NO_TRAILERS
+        self.body_limit = DEFAULT_BODY_LIMIT
+        self.finished = False
+        self.oversized = False
+        self.answered = False
+        self.keep_alive = keep_alive
+        self.context: object = None
+
+    def answer(self, response: Response) -> None:
+        """Send *response*: at once as much as the socket takes, the rest when the peer has read that.
+
+        May be called at any time and from anywhere; it calls no service. A second answer, and an answer to a peer
+        that has gone, do nothing.
+        """
+        if not self.answered:
+            self.answered = True
+            self._way_back.answer(self, response)
+
+    def close(self) -> None:
+        """Close the connection without an answer. It calls no service."""
+        self._way_back.drop()
+
+
+class Service(Protocol):
+    """Whoever answers.
+
+    A connection hands over one exchange at a time: the next when the last one is answered and sent.
+    """
+
+    def begin(self, exchange: Exchange) -> None:
+        """The head of a request is in.
+
+        An answer given now is the end of it: the body is not kept and `finish` is not called.
+        """
+
+    def finish(self, exchange: Exchange) -> None:
+        """The body is in, or `exchange.oversized`, which is told as soon as it is known."""
+
+    def abandon(self, exchange: Exchange) -> None:
+        """The peer of an unanswered exchange sends no more: it has gone, or has only closed its sending side.
+
+        The two look alike until something is sent. If the exchange is `finished`, it waits on: an answer may still be
+        read, and `exchange.close` gives up. If not, the body is truncated: this call is the last chance to answer. An
+        exchange that is closed from this side, by `Exchange.close` or `HttpServer.close_connections`, is not
+        abandoned.
+        """

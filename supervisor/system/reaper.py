@@ -1,0 +1,93 @@
+"""Owns wait(2), the one place where the end of a process, child or orphan, is seen; and the killing of what is left.
+
+A second caller of wait would make trio, subprocess and this module report wrong statuses to each other. What an exit
+means is not known here.
+"""
+
+import logging
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+import trio
+
+from supervisor.lifecycle.exits import ExitStatus
+from supervisor.system.procfs import Process, all_descendants
+
+_log = logging.getLogger(__name__)
+
+_PR_SET_CHILD_SUBREAPER: Final = 36
+"""Linux: `include/uapi/linux/prctl.h`."""
+
+_INIT_PID: Final = 1
+
+
+async def reap(on_exit: Callable[[int, ExitStatus, int], None]) -> None:
+    """Wait for every process that ends, for ever; tell *on_exit* its pid, its status and its peak of memory in bytes.
+
+    The peak is the kernel's `ru_maxrss`, which starts with what *we* had in memory at the fork (see `memory`).
+
+    Cancellation: between two signals; no exit is lost to it, the next `reap` reports what has ended meanwhile.
+    """
+    with trio.open_signal_receiver(signal.SIGCHLD) as signals:
+        # Our parent may have blocked it, and a blocked signal is never received.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+        _collect(on_exit)
+        async for _ in signals:
+            _collect(on_exit)
+
+
+def _collect(on_exit: Callable[[int, ExitStatus, int], None]) -> None:
+    while ended := _wait():
+        on_exit(*ended)
+
+
+def _wait() -> tuple[int, ExitStatus, int] | None:
+    try:
+        pid, status, usage = os.wait4(-1, os.WNOHANG)
+    except ChildProcessError:
+        return None
+    if not pid:
+        return None
+    code = os.waitstatus_to_exitcode(status)
+    return pid, ExitStatus(signal=-code) if code < 0 else ExitStatus(code=code), usage.ru_maxrss * 1024
+
+
+def become_subreaper() -> None:
+    """Have the kernel give us every orphan among our descendants, as it gives them to PID 1 anyway.
+
+    Where that is impossible a warning says what it means; the supervisor works on.
+    """
+    if os.getpid() == _INIT_PID:
+        return
+    try:
+        # Not `ctypes.util`: its search for libraries starts programs of the image.
+        import ctypes
+
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0:
+            return
+        reason = os.strerror(ctypes.get_errno())
+    except (ImportError, OSError) as error:
+        reason = str(error)
+    _log.warning(
+        "Processes that the function or an extension leaves behind will not be seen or ended: the supervisor is not "
+        "PID 1 and cannot become a subreaper (%s). Start it as PID 1 of a container, or with a Python that has ctypes.",
+        reason,
+    )
+
+
+def kill_descendants() -> None:
+    """SIGKILL to every process that descends from us, in whatever group or session it is.
+
+    Whoever entered the container from outside is spared. A killed process cannot fork any more, but may have done so
+    since it was looked for; so the search is repeated until it finds nothing new. Their exits are the reaper's.
+    """
+    killed: set[Process] = set()
+    while found := all_descendants(os.getpid()) - killed:
+        for process in found:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(process.pid, signal.SIGKILL)
+        killed |= found
