@@ -1,0 +1,91 @@
+"""The program: from the command line to the application, at the least cost.
+
+What can be decided before trio is imported is decided here; what runs, and for how long, is `app`'s matter.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from types import FrameType
+from typing import Final
+
+from supervisor import __version__, options
+from supervisor.boot import (
+    EXIT_NOT_FOUND,
+    given_environ,
+    import_trio,
+    open_missing_descriptors,
+    replace_process,
+    say,
+    this_image,
+)
+from supervisor.command_line import Choices, CommandLine, help_text, read_command_line
+from supervisor.config import read_config
+from supervisor.errors import UsageError
+from supervisor.option_values import LogLevel
+from supervisor.runtime_command import runtime_command
+
+EXIT_USAGE: Final = 2
+EXIT_SIGNAL: Final = 128
+"""Plus the number of the signal that ended us before anything was started, as a shell counts."""
+
+STDOUT: Final = 1
+STDERR: Final = 2
+
+
+def main() -> int:
+    """Run the supervisor with the words and the variables of this process; the exit code."""
+    # As PID 1 we would never see a signal that nobody handles, and `app` does not yet.
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        return _main(sys.argv[1:], given_environ())
+    except UsageError as error:
+        say(STDERR, f"supervisor: {error}")
+        return EXIT_USAGE
+    except KeyboardInterrupt as stop:
+        number = stop.args[0] if stop.args else signal.SIGINT
+        return EXIT_SIGNAL + int(number)
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt(number)
+
+
+def _main(words: Sequence[str], environ: Mapping[str, str]) -> int:
+    command_line = read_command_line(words)
+    if options.HELP in command_line.chosen:
+        say(STDOUT, help_text())
+        return os.EX_OK
+    if options.VERSION in command_line.chosen:
+        say(STDOUT, f"supervisor {__version__}")
+        return os.EX_OK
+    if environ.get("AWS_LAMBDA_RUNTIME_API"):
+        return _leave_it_to_the_platform(command_line, environ)
+    return _run(command_line, environ)
+
+
+def _leave_it_to_the_platform(command_line: CommandLine, environ: Mapping[str, str]) -> int:
+    """Become the runtime: Lambda itself, or whatever stands in for it, is here already."""
+    command = runtime_command(command_line.command, environ, this_image())
+    if not command.argv:
+        say(STDERR, "supervisor: COMMAND names no program, and the image has no bootstrap")
+        return EXIT_NOT_FOUND
+    handler = Choices(command_line, environ).value(options.FUNCTION_HANDLER) or command.handler
+    return replace_process(command.argv, {**environ, "_HANDLER": handler} if handler else environ)
+
+
+def _run(command_line: CommandLine, environ: Mapping[str, str]) -> int:
+    config = read_config(command_line, environ, this_image())
+    if config.log_level <= LogLevel.WARN:
+        for warning in config.warnings:
+            say(STDERR, f"supervisor: {warning}")
+    open_missing_descriptors()
+    import_trio()
+    from supervisor.app import run
+
+    return run(config)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

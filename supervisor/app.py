@@ -1,0 +1,152 @@
+"""The running program: wires the parts, holds the nursery, passes signals on, gives the exit code; decides nothing."""
+
+import logging
+import os
+import signal
+from typing import Final
+
+import trio
+
+from supervisor.child_environ import extension_environ, runtime_environ
+from supervisor.config import Config
+from supervisor.environment import Environment
+from supervisor.gateway.callers import CallerService
+from supervisor.gateway.peers import PeerService
+from supervisor.lifecycle.events import EnvironmentStarted, ShutdownRequested
+from supervisor.lifecycle.exits import ExitStatus
+from supervisor.lifecycle.model import Settings
+from supervisor.option_values import Address
+from supervisor.processes import Commands, Processes
+from supervisor.report import Report
+from supervisor.system.console import Console
+from supervisor.system.diagnostics import DiagnosticHandler
+from supervisor.system.files import extensions_disabled, extensions_in
+from supervisor.system.hosts import name_sandbox
+from supervisor.system.http_server import HttpServer, listen
+from supervisor.system.memory import Memory
+from supervisor.system.reactor import Reactor
+from supervisor.system.reaper import become_subreaper, reap
+
+EXIT_FAILED: Final = 1
+"""The supervisor could not start; standard error says why."""
+
+EXIT_SIGNAL: Final = 128
+"""Plus the number of the signal that cut an orderly shutdown short, as a shell counts."""
+
+_STDOUT: Final = 1
+_STDERR: Final = 2
+
+_LAST_ANSWERS_SECONDS: Final = 1.0
+"""How long a caller may take to read an answer at the very end. Ours: a container's stop leaves 10 s in all."""
+
+_log = logging.getLogger(__name__)
+
+
+def run(config: Config) -> int:
+    """Supervise one execution environment until it ends.
+
+    Returns:
+        The exit code: 0 after an orderly shutdown, otherwise one of the constants above.
+    """
+    reactor = Reactor()
+    stdout = Console(_STDOUT, reactor)
+    stderr = stdout if os.path.sameopenfile(_STDOUT, _STDERR) else Console(_STDERR, reactor)
+    logging.basicConfig(handlers=[DiagnosticHandler(stderr)], level=config.log_level)
+    try:
+        return trio.run(Application(config, reactor, stdout, stderr).supervise)
+    except OSError as error:
+        _log.error("%s", error)
+        return EXIT_FAILED
+    finally:
+        stdout.flush()
+        stderr.flush()
+
+
+class Application:
+    """One supervisor with one environment.
+
+    Args:
+        config: What the user chose.
+        reactor: Where sockets and pipes are watched.
+        stdout: Where the children's standard output and the platform's lines go.
+        stderr: Where the children's standard error goes.
+
+    Raises:
+        OSError: An address cannot be listened on.
+    """
+
+    def __init__(self, config: Config, reactor: Reactor, stdout: Console, stderr: Console) -> None:
+        become_subreaper()
+        name_sandbox()
+        extensions_enabled = not extensions_disabled()
+        extensions = extensions_in(config.extensions_dir) if extensions_enabled else []
+        # Both ports are taken before anything is started: whoever is early waits in the kernel's line.
+        callers = listen(*config.invoke_address)
+        peers = listen(*config.runtime_api_address)
+        runtime_api = Address(*peers.getsockname()[:2])
+        _log.info("The function is invoked at %s", Address(*callers.getsockname()[:2]))
+        _log.info("The runtime and the extensions call at %s", runtime_api)
+        self._reactor = reactor
+        self._memory = Memory(os.getpid())
+        self._processes = Processes(_commands(config, str(runtime_api)), stdout, stderr, self._memory)
+        self._ended = trio.Event()
+        self._exit_code = 0
+        self._environment = Environment(
+            Settings(
+                timeout=config.function.timeout,
+                extensions=tuple(map(os.path.basename, extensions)),
+                queue_size=config.queue_size,
+                init_limit=config.init_timeout,
+            ),
+            self._processes,
+            Report(config.function, stdout, self._memory, self._processes.drain_output),
+            close_connections=self._close_peers,
+            ended=self._ended.set,
+        )
+        peer_service = PeerService(self._environment, config.function, extensions_enabled=extensions_enabled)
+        self._peer_server = HttpServer(reactor, peers, peer_service)
+        caller_service = CallerService(self._environment, config.function)
+        self._caller_server = HttpServer(reactor, callers, caller_service)
+
+    async def supervise(self) -> int:
+        """Run until the environment has ended; the exit code."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._reactor.pump)
+            nursery.start_soon(self._environment.watch_time)
+            nursery.start_soon(reap, self._exited)
+            await nursery.start(self._watch_signals)
+            self._environment.dispatch(EnvironmentStarted())
+            await self._ended.wait()
+            with trio.move_on_after(_LAST_ANSWERS_SECONDS):
+                await self._caller_server.answers_sent()
+            nursery.cancel_scope.cancel()
+        self._peer_server.close()
+        self._caller_server.close()
+        self._reactor.close()
+        return self._exit_code
+
+    async def _watch_signals(self, task_status: trio.TaskStatus[None]) -> None:
+        """The first signal starts the shutdown, a second one hurries it and shows in the exit code."""
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+            task_status.started()
+            await anext(signals)
+            self._environment.dispatch(ShutdownRequested())
+            async for number in signals:
+                self._exit_code = EXIT_SIGNAL + number
+                self._environment.dispatch(ShutdownRequested())
+
+    def _close_peers(self) -> None:
+        self._peer_server.close_connections()
+
+    def _exited(self, pid: int, status: ExitStatus, peak: int) -> None:
+        self._processes.exited(pid, status, peak, self._environment.dispatch)
+
+
+def _commands(config: Config, runtime_api: str) -> Commands:
+    return Commands(
+        runtime=config.command,
+        runtime_environ=runtime_environ(config.environ, config.function, runtime_api),
+        extensions_dir=config.extensions_dir,
+        extension_environ=extension_environ(config.environ, config.function, runtime_api),
+        working_directory=config.working_directory,
+    )

@@ -1,0 +1,99 @@
+"""Owns the configuration: what the command line and the environment variables say, checked, as one frozen value.
+
+It alone reads the environment variables. What each option may be is in `options`; nobody but `app` gets the Config.
+"""
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from supervisor import options
+from supervisor.command_line import Choices, CommandLine
+from supervisor.function import Function
+from supervisor.option_values import Address, LogLevel
+from supervisor.runtime_command import Image, RuntimeCommand, runtime_command
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All that the user chose.
+
+    Args:
+        function: The settings of the function.
+        command: The program of the runtime and its arguments; empty when no bootstrap was found.
+        working_directory: Where the runtime is started.
+        extensions_dir: The absolute path of the folder with the external extensions; it need not exist.
+        invoke_address: Where callers invoke the function.
+        runtime_api_address: Where the runtime and the extensions call.
+        queue_size: How many invocations may wait while one runs.
+        init_timeout: The limit of an init that runs on its own, in seconds.
+        log_level: The least important thing that the supervisor tells of itself.
+        environ: The environment variables that we were given, all of them.
+        warnings: What the user should know before anything is started, one line each.
+    """
+
+    function: Function
+    command: tuple[str, ...]
+    working_directory: str
+    extensions_dir: str
+    invoke_address: Address
+    runtime_api_address: Address
+    queue_size: int
+    init_timeout: float
+    log_level: LogLevel
+    environ: Mapping[str, str]
+    warnings: tuple[str, ...]
+
+
+def read_config(command_line: CommandLine, environ: Mapping[str, str], image: Image) -> Config:
+    """Check everything that the user chose.
+
+    Raises:
+        UsageError: A value is wrong.
+    """
+    choices = Choices(command_line, environ)
+    command = runtime_command(command_line.command, environ, image)
+    return Config(
+        function=_read_function(choices, command),
+        command=command.argv,
+        working_directory=command.working_directory,
+        extensions_dir=os.path.normpath(os.path.join(image.working_directory, choices.value(options.EXTENSIONS_DIR))),
+        invoke_address=choices.value(options.INVOKE_ADDRESS),
+        runtime_api_address=choices.value(options.RUNTIME_API_ADDRESS),
+        queue_size=choices.value(options.QUEUE_SIZE),
+        init_timeout=choices.value(options.INIT_TIMEOUT),
+        log_level=choices.value(options.LOG_LEVEL),
+        environ=environ,
+        warnings=tuple(_warnings(choices)),
+    )
+
+
+def _read_function(choices: Choices, command: RuntimeCommand) -> Function:
+    name = choices.value(options.FUNCTION_NAME)
+    version = choices.value(options.FUNCTION_VERSION)
+    return Function(
+        name=name,
+        version=version,
+        handler=choices.value(options.FUNCTION_HANDLER) or command.handler,
+        timeout=choices.value(options.FUNCTION_TIMEOUT),
+        memory_mb=choices.value(options.FUNCTION_MEMORY_SIZE),
+        region=choices.value(options.REGION),
+        account_id=choices.value(options.ACCOUNT_ID),
+        log_group=choices.value(options.LOG_GROUP_NAME) or f"/aws/lambda/{name}",
+        log_stream=choices.value(options.LOG_STREAM_NAME) or _new_log_stream(version),
+    )
+
+
+def _new_log_stream(version: str) -> str:
+    """A name of the form that Lambda gives: the day, the version, 32 hexadecimal digits (recorded on AWS)."""
+    return f"{time.strftime('%Y/%m/%d', time.gmtime())}/[{version}]{os.urandom(16).hex()}"
+
+
+def _warnings(choices: Choices) -> list[str]:
+    warnings = []
+    if options.ENABLE_INIT_CACHING in choices.command_line.chosen:
+        warnings.append("--enable-init-caching has no effect: SnapStart is not emulated")
+    if choices.environ.get("AWS_LAMBDA_MAX_CONCURRENCY"):
+        warnings.append("AWS_LAMBDA_MAX_CONCURRENCY has no effect: managed instances are not emulated")
+    return warnings

@@ -1,0 +1,153 @@
+"""One execution environment: its lifecycle, its processes, its parked polls, its callers and its clock.
+
+`dispatch` is the one door through which everything that happens comes in. It is synchronous, so nothing comes between
+an event and its effects. Nothing here is global: a supervisor may run several environments.
+"""
+
+from collections import deque
+from collections.abc import Callable
+
+from supervisor.lifecycle import effects as order
+from supervisor.lifecycle.effects import Effect
+from supervisor.lifecycle.events import (
+    Event,
+    ExtensionPollDropped,
+    ExtensionPolled,
+    InvocationArrived,
+    RuntimePollDropped,
+    RuntimePolled,
+    TimePassed,
+)
+from supervisor.lifecycle.invocation import Invocation, Outcome
+from supervisor.lifecycle.machine import Lifecycle
+from supervisor.lifecycle.model import Settings
+from supervisor.mailboxes import Mailboxes
+from supervisor.processes import Processes
+from supervisor.report import Report
+from supervisor.system.alarm import Alarm
+from supervisor.system.clock import Clock
+from supervisor.system.http_exchange import Exchange
+
+Answer = Callable[[Outcome], None]
+
+
+class Environment:
+    """Runs one lifecycle: asks it what follows from an event and does that, in order.
+
+    Args:
+        settings: What the lifecycle is configured with.
+        processes: The processes of this environment.
+        report: Where milestones are told.
+        close_connections: Closes every connection of the runtime's port.
+        ended: Called once, when the environment is over.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        processes: Processes,
+        report: Report,
+        *,
+        close_connections: Callable[[], None],
+        ended: Callable[[], None],
+    ) -> None:
+        self._clock = Clock()
+        self._lifecycle = Lifecycle(settings)
+        self._mailboxes = Mailboxes(self._clock)
+        self._processes = processes
+        self._report = report
+        self._alarm = Alarm()
+        self._callers: dict[Invocation, Answer] = {}
+        self._orders: deque[Effect] = deque()
+        self._performing = False
+        self._close_connections = close_connections
+        self._perform: dict[type, Callable[..., None]] = {
+            order.SendInvocation: self._mailboxes.send_invocation,
+            order.SendInvoke: self._mailboxes.send_invoke,
+            order.SendShutdown: self._mailboxes.send_shutdown,
+            order.AnswerCaller: self._answer_caller,
+            order.LaunchExtension: lambda launch: processes.launch_extension(launch.name, self.dispatch),
+            order.LaunchRuntime: lambda _: processes.launch_runtime(self.dispatch),
+            order.TerminateRuntime: lambda _: processes.terminate_runtime(),
+            order.KillRuntime: lambda _: processes.kill_runtime(),
+            order.KillExtension: lambda kill: processes.kill_extension(kill.name),
+            order.ClearEnvironment: lambda _: self._clear(),
+            order.EndEnvironment: lambda _: ended(),
+        }
+
+    def dispatch(self, event: Event) -> None:
+        """Let *event* happen.
+
+        Raises:
+            ProtocolError: The event is refused; nothing has happened.
+        """
+        self._decide(event)
+        self._perform_orders()
+
+    def invoke(self, invocation: Invocation, answer: Answer) -> None:
+        """Run *invocation*; *answer* is called once, with its outcome.
+
+        Raises:
+            ProtocolError: The line is full, or the environment is ending; *answer* is not called.
+        """
+        self._decide(InvocationArrived(invocation))
+        self._callers[invocation] = answer
+        self._perform_orders()
+
+    def poll_runtime(self, poll: Exchange) -> None:
+        """Keep a poll of the runtime until there is an invocation.
+
+        Raises:
+            ProtocolError: The runtime may not ask now.
+        """
+        self._decide(RuntimePolled())
+        self._mailboxes.park_runtime(poll)
+        self._perform_orders()
+
+    def drop_runtime_poll(self, poll: Exchange) -> None:
+        """The runtime closed the connection of *poll*."""
+        if self._mailboxes.drop_runtime(poll):
+            self.dispatch(RuntimePollDropped())
+
+    def poll_extension(self, extension_id: str, poll: Exchange) -> None:
+        """Keep a poll of an extension until there is an event for it.
+
+        Raises:
+            ProtocolError: The extension may not ask now.
+        """
+        self._decide(ExtensionPolled(extension_id))
+        self._mailboxes.park_extension(extension_id, poll)
+        self._perform_orders()
+
+    def drop_extension_poll(self, extension_id: str, poll: Exchange) -> None:
+        """The extension closed the connection of *poll*."""
+        if self._mailboxes.drop_extension(extension_id, poll):
+            self.dispatch(ExtensionPollDropped(extension_id))
+
+    async def watch_time(self) -> None:
+        """Let time pass, until cancelled: every deadline of the lifecycle becomes an event."""
+        await self._alarm.run(lambda: self.dispatch(TimePassed()))
+
+    def _decide(self, event: Event) -> None:
+        self._orders += self._lifecycle.handle(event, self._clock.now())
+        self._alarm.set(self._lifecycle.deadline)
+
+    def _perform_orders(self) -> None:
+        """Perform what is ordered. What an effect causes to be ordered comes after all that is ordered already."""
+        if self._performing:
+            return
+        self._performing = True
+        try:
+            while self._orders:
+                effect = self._orders.popleft()
+                self._perform.get(type(effect), self._report.tell)(effect)
+        finally:
+            self._performing = False
+
+    def _answer_caller(self, answer: order.AnswerCaller) -> None:
+        self._callers.pop(answer.invocation)(answer.outcome)
+
+    def _clear(self) -> None:
+        self._processes.clear()
+        self._mailboxes.clear()
+        self._close_connections()

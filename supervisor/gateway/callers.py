@@ -1,0 +1,60 @@
+"""The service behind the callers' port: the Invoke API."""
+
+from supervisor.api import invoke_api
+from supervisor.api.http import Response
+from supervisor.environment import Environment
+from supervisor.errors import ProtocolError
+from supervisor.function import Function
+from supervisor.lifecycle.invocation import Outcome
+from supervisor.system.http_exchange import Exchange
+from supervisor.system.identifiers import new_trace_id, new_uuid
+
+
+class CallerService:
+    """Answers those who invoke the function.
+
+    Args:
+        environment: Where the invocations run.
+        function: The function that they invoke.
+        raw_payload: Whether a payload may be something else than JSON.
+    """
+
+    def __init__(self, environment: Environment, function: Function, *, raw_payload: bool = False) -> None:
+        self._environment = environment
+        self._function = function
+        self._raw_payload = raw_payload
+
+    def begin(self, exchange: Exchange) -> None:
+        """The head of a request is in."""
+        function_name = invoke_api.find(exchange.request.method, exchange.request.path)
+        if isinstance(function_name, Response):
+            exchange.answer(function_name)
+            return
+        exchange.context = function_name
+        exchange.body_limit = invoke_api.REQUEST_BYTES
+
+    def finish(self, exchange: Exchange) -> None:
+        """The whole request is in, or it is too large to be kept."""
+        fresh = invoke_api.Identifiers(new_uuid(), new_uuid(), new_trace_id())
+        try:
+            self._invoke(exchange, fresh)
+        except ProtocolError as error:
+            exchange.answer(invoke_api.refused(error, fresh.request_id))
+
+    def _invoke(self, exchange: Exchange, fresh: invoke_api.Identifiers) -> None:
+        if exchange.oversized:
+            raise invoke_api.too_large()
+        function, request = self._function, exchange.request
+        assert isinstance(exchange.context, str)
+        invocation = invoke_api.parse(request, exchange.context, function, fresh, raw_payload=self._raw_payload)
+        if invoke_api.is_dry_run(request):
+            exchange.answer(invoke_api.dry_run(invocation.request_id))
+            return
+
+        def answer(outcome: Outcome) -> None:
+            exchange.answer(invoke_api.answer(invocation, outcome, function.version))
+
+        self._environment.invoke(invocation, answer)
+
+    def abandon(self, exchange: Exchange) -> None:
+        """The caller went away. What it asked for runs on, as on Lambda; its answer finds nobody."""

@@ -1,0 +1,136 @@
+"""The service behind the runtime's port: the Runtime API and the Extensions API."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+from supervisor.api import extensions_api, routes, runtime_api
+from supervisor.api.http import ACCEPTED, Response, refused
+from supervisor.api.routes import Endpoint, Route
+from supervisor.environment import Environment
+from supervisor.errors import ProtocolError
+from supervisor.function import Function
+from supervisor.lifecycle.events import Event, ResponseModeRefused, UploadOversized, UploadTruncated
+from supervisor.lifecycle.limits import PAYLOAD_BYTES
+from supervisor.system.http_exchange import Exchange
+from supervisor.system.identifiers import new_uuid
+
+SMALL_BODY_BYTES: Final = 1024 * 1024
+"""No registration and no report of an error is larger. Ours: AWS documents no limit."""
+
+_UPLOADS: Final = frozenset({Endpoint.INVOCATION_RESPONSE, Endpoint.INVOCATION_ERROR})
+
+
+class PeerService:
+    """Answers the runtime and the extensions.
+
+    Args:
+        environment: The environment that they belong to.
+        function: The function, as extensions are told of it.
+        extensions_enabled: False makes every path of the extensions unknown (RIE 1.170 `AllowIfExtensionsEnabled`).
+    """
+
+    def __init__(self, environment: Environment, function: Function, *, extensions_enabled: bool = True) -> None:
+        self._environment = environment
+        self._function = function
+        self._extensions_enabled = extensions_enabled
+        self._finish: dict[Endpoint, Callable[[Exchange], None]] = {
+            Endpoint.PING: lambda exchange: exchange.answer(runtime_api.PONG),
+            Endpoint.INVOCATION_NEXT: environment.poll_runtime,
+            Endpoint.INVOCATION_RESPONSE: lambda exchange: self._accept(
+                exchange, runtime_api.response_received(exchange.request)
+            ),
+            Endpoint.INVOCATION_ERROR: lambda exchange: self._accept(
+                exchange, runtime_api.error_received(exchange.request)
+            ),
+            Endpoint.RUNTIME_INIT_ERROR: lambda exchange: self._accept(
+                exchange, runtime_api.init_error_reported(exchange.request)
+            ),
+            Endpoint.EXTENSION_REGISTER: self._register,
+            Endpoint.EXTENSION_NEXT: self._poll_extension,
+            Endpoint.EXTENSION_INIT_ERROR: lambda exchange: self._accept(
+                exchange, extensions_api.init_error_reported(exchange.request)
+            ),
+            Endpoint.EXTENSION_EXIT_ERROR: lambda exchange: self._accept(
+                exchange, extensions_api.exit_error_reported(exchange.request)
+            ),
+            Endpoint.TELEMETRY_SUBSCRIBE: lambda exchange: exchange.answer(extensions_api.TELEMETRY_NOT_SUPPORTED),
+            Endpoint.LOGS_SUBSCRIBE: lambda exchange: exchange.answer(extensions_api.LOGS_NOT_SUPPORTED),
+        }
+
+    def begin(self, exchange: Exchange) -> None:
+        """The head of a request is in."""
+        request = exchange.request
+        route = routes.find(request.method, request.path, extensions_enabled=self._extensions_enabled)
+        if isinstance(route, Response):
+            exchange.answer(route)
+            return
+        exchange.context = route
+        exchange.body_limit = SMALL_BODY_BYTES
+        if route.endpoint in _UPLOADS:
+            exchange.body_limit = PAYLOAD_BYTES
+            try:
+                self._begin_upload(exchange, route)
+            except ProtocolError as error:
+                exchange.answer(refused(error))
+
+    def _begin_upload(self, exchange: Exchange, route: Route) -> None:
+        if route.endpoint is Endpoint.INVOCATION_ERROR:
+            self._environment.dispatch(runtime_api.error_started(exchange.request, route.request_id))
+            return
+        event = runtime_api.response_started(exchange.request, route.request_id)
+        self._environment.dispatch(event)
+        if isinstance(event, ResponseModeRefused):
+            exchange.answer(runtime_api.INVALID_MODE)
+
+    def finish(self, exchange: Exchange) -> None:
+        """The whole request is in, or it is too large to be kept."""
+        route = exchange.context
+        assert isinstance(route, Route)
+        try:
+            if exchange.oversized:
+                self._refuse_size(exchange, route)
+            else:
+                self._finish[route.endpoint](exchange)
+        except ProtocolError as error:
+            exchange.answer(refused(error))
+
+    def _refuse_size(self, exchange: Exchange, route: Route) -> None:
+        if route.endpoint in _UPLOADS:
+            self._environment.dispatch(UploadOversized())
+        exchange.answer(runtime_api.TOO_LARGE)
+
+    def abandon(self, exchange: Exchange) -> None:
+        """The peer went away before it had its answer."""
+        route = exchange.context
+        assert isinstance(route, Route)
+        # After a reset nobody waits for an upload any more; a poll without an identifier was never parked.
+        with suppress(ProtocolError):
+            if route.endpoint is Endpoint.INVOCATION_NEXT:
+                self._environment.drop_runtime_poll(exchange)
+            elif route.endpoint is Endpoint.EXTENSION_NEXT:
+                self._environment.drop_extension_poll(extensions_api.identifier(exchange.request), exchange)
+            elif route.endpoint in _UPLOADS:
+                self._environment.dispatch(UploadTruncated())
+                exchange.answer(runtime_api.TRUNCATED)
+        exchange.close()
+
+    def _accept(self, exchange: Exchange, event: Event) -> None:
+        self._environment.dispatch(event)
+        exchange.answer(ACCEPTED)
+
+    def _poll_extension(self, exchange: Exchange) -> None:
+        self._environment.poll_extension(extensions_api.identifier(exchange.request), exchange)
+
+    def _register(self, exchange: Exchange) -> None:
+        request, function = exchange.request, self._function
+        extension_id = new_uuid()
+        self._environment.dispatch(extensions_api.registered(request, extension_id))
+        facts = {
+            "functionName": function.name,
+            "functionVersion": function.version,
+            "handler": function.handler,
+        }
+        if extensions_api.wants_account_id(request):
+            facts = {"accountId": function.account_id, **facts}
+        exchange.answer(extensions_api.registration(extension_id, facts))

@@ -1,0 +1,112 @@
+"""What the text of an option may be, and the value that it means.
+
+Each parser raises ValueError, whose text continues the name of the option: "must be ...". Which option takes what is in
+`options`.
+"""
+
+import re
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+_QUOTED_LENGTH: Final = 60
+_HIGHEST_PORT: Final = 65_535
+
+_ADDRESS: Final = re.compile(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9._-]*)):(?P<port>[0-9]{1,5})")
+_WHOLE_NUMBER: Final = re.compile(r"[0-9]{1,9}")
+_DECIMAL_NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]+)?")
+_WORD: Final = re.compile(r"[!-~]+")
+
+
+class LogLevel(IntEnum):
+    """How much the supervisor tells of its own doings: RIE's names on the scale of Python's `logging`."""
+
+    TRACE = 5
+    DEBUG = 10
+    INFO = 20
+    WARN = 30
+    WARNING = 30
+    ERROR = 40
+    FATAL = 50
+    PANIC = 60
+
+
+class Address(NamedTuple):
+    """Where to listen. Port 0 lets the kernel choose a free one."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def quoted(text: str) -> str:
+    """What a user wrote, for an error message: on one line, and not endless."""
+    line = ascii(text)
+    return line if len(line) <= _QUOTED_LENGTH else f"{line[: _QUOTED_LENGTH - 3]}..."
+
+
+def text(text: str) -> str:
+    """Anything at all."""
+    return text
+
+
+def word(text: str) -> str:
+    """What may become part of an ARN, thus of a header line."""
+    if not _WORD.fullmatch(text):
+        raise ValueError(f"must be ASCII without blanks, not {quoted(text)}")
+    return text
+
+
+def path(text: str) -> str:
+    """The path of a file or folder, which need not exist."""
+    if not text:
+        raise ValueError("must be a path, not empty")
+    return text
+
+
+def log_level(text: str) -> LogLevel:
+    """One of RIE's names, in any case of letters."""
+    try:
+        return LogLevel[text.upper()]
+    except KeyError:
+        names = ", ".join(LogLevel.__members__).lower()
+        raise ValueError(f"must be one of {names}, not {quoted(text)}") from None
+
+
+def whole_number(limits: tuple[int, int]) -> Callable[[str], int]:
+    """A parser of decimal digits; *limits* are the lowest and the highest number that it takes."""
+    lowest, highest = limits
+
+    def parse(text: str) -> int:
+        if not _WHOLE_NUMBER.fullmatch(text) or not lowest <= int(text) <= highest:
+            raise ValueError(f"must be a whole number from {lowest} to {highest}, not {quoted(text)}")
+        return int(text)
+
+    return parse
+
+
+def seconds(highest: int) -> Callable[[str], float]:
+    """A parser of a time above 0 and up to *highest* seconds; decimals are fine."""
+
+    def parse(text: str) -> float:
+        if not _DECIMAL_NUMBER.fullmatch(text) or not 0 < float(text) <= highest:
+            raise ValueError(f"must be a number of seconds above 0 and up to {highest}, not {quoted(text)}")
+        return float(text)
+
+    return parse
+
+
+def address(default_host: str) -> Callable[[str], Address]:
+    """A parser of where to listen; without a host it is *default_host*."""
+
+    def parse(text: str) -> Address:
+        match = _ADDRESS.fullmatch(text)
+        if match is None or int(match["port"]) > _HIGHEST_PORT:
+            raise ValueError(
+                f"must be HOST:PORT, [IPV6]:PORT or :PORT with a port from 0 to {_HIGHEST_PORT}, not {quoted(text)}"
+            )
+        return Address(match["ipv6"] or match["host"] or default_host, int(match["port"]))
+
+    return parse

@@ -1,0 +1,179 @@
+"""Every option and every variable that the supervisor reads: one table.
+
+It reads neither the command line nor the environment: `command_line` does, by this table.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+from supervisor.lifecycle.limits import INIT_SECONDS
+from supervisor.option_values import LogLevel, address, log_level, path, seconds, text, whole_number, word
+
+FUNCTION_TIMEOUT_LIMITS: Final = (1, 900)
+"""The function timeout, in whole seconds (AWS: Lambda quotas, "Function timeout")."""
+
+FUNCTION_MEMORY_LIMITS: Final = (128, 10_240)
+"""The function's memory, in MB (AWS: Lambda quotas, "Function memory allocation")."""
+
+QUEUE_SIZE_LIMITS: Final = (0, 10_000)
+"""Waiting invocations. Ours: Lambda documents none for one environment."""
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Option(Generic[T_co]):
+    """One thing that the user may choose.
+
+    Args:
+        parse: Text to value. Raises ValueError, whose text continues the option's name: "must be ...".
+        help: What is chosen, for `--help`.
+        default: The text that counts when nobody chose.
+        flags: How the option is spelled on the command line; the first is its name.
+        variables: The environment variables that mean the same; the first that is set and not empty counts.
+        shared: Those of the variables that the function may read too: a value of its own there is no mistake.
+        placeholder: What stands for the value in `--help`; a flag without one takes no value.
+    """
+
+    parse: Callable[[str], T_co]
+    help: str
+    default: str = ""
+    flags: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
+    shared: tuple[str, ...] = ()
+    placeholder: str = ""
+
+
+HELP: Final = Option(text, "show this text", flags=("--help", "-h"))
+
+VERSION: Final = Option(text, "show the version", flags=("--version",))
+
+INVOKE_ADDRESS: Final = Option(
+    address("0.0.0.0"),
+    "where callers invoke the function; port 0 takes a free one",
+    default="0.0.0.0:8080",
+    flags=("--invoke-address", "--runtime-interface-emulator-address"),
+    variables=("SUPERVISOR_INVOKE_ADDRESS",),
+    placeholder="HOST:PORT",
+)
+
+RUNTIME_API_ADDRESS: Final = Option(
+    address("127.0.0.1"),
+    "where the runtime and the extensions call; port 0 takes a free one",
+    default="127.0.0.1:9001",
+    flags=("--runtime-api-address",),
+    variables=("SUPERVISOR_RUNTIME_API_ADDRESS",),
+    placeholder="HOST:PORT",
+)
+
+EXTENSIONS_DIR: Final = Option(
+    path,
+    "the folder whose files are launched as extensions",
+    default="/opt/extensions",
+    flags=("--extensions-dir",),
+    variables=("SUPERVISOR_EXTENSIONS_DIR",),
+    placeholder="PATH",
+)
+
+QUEUE_SIZE: Final = Option(
+    whole_number(QUEUE_SIZE_LIMITS),
+    "how many invocations may wait while one runs; the next is refused with 429",
+    default="100",
+    flags=("--queue-size",),
+    variables=("SUPERVISOR_QUEUE_SIZE",),
+    placeholder="NUMBER",
+)
+
+INIT_TIMEOUT: Final = Option(
+    seconds(FUNCTION_TIMEOUT_LIMITS[1]),
+    "how long Init may take before it is broken off and done again in the first invocation",
+    default=f"{INIT_SECONDS:g}",
+    flags=("--init-timeout",),
+    variables=("SUPERVISOR_INIT_TIMEOUT",),
+    placeholder="SECONDS",
+)
+
+LOG_LEVEL: Final = Option(
+    log_level,
+    f"what the supervisor tells of itself: {', '.join(LogLevel.__members__).lower()}",
+    default="warn",
+    flags=("--log-level",),
+    variables=("SUPERVISOR_LOG_LEVEL", "LOG_LEVEL"),
+    shared=("LOG_LEVEL",),
+    placeholder="LEVEL",
+)
+
+ENABLE_INIT_CACHING: Final = Option(
+    text, "accepted because aws-lambda-rie has it; has no effect", flags=("--enable-init-caching",)
+)
+
+OPTIONS: Final[tuple[Option[object], ...]] = (
+    INVOKE_ADDRESS,
+    RUNTIME_API_ADDRESS,
+    EXTENSIONS_DIR,
+    QUEUE_SIZE,
+    INIT_TIMEOUT,
+    LOG_LEVEL,
+    ENABLE_INIT_CACHING,
+    HELP,
+    VERSION,
+)
+"""What the command line knows, in the order of `--help`."""
+
+FUNCTION_NAME: Final = Option(
+    word, "the function's name", default="test_function", variables=("AWS_LAMBDA_FUNCTION_NAME",)
+)
+
+FUNCTION_VERSION: Final = Option(
+    word, "the function's version", default="$LATEST", variables=("AWS_LAMBDA_FUNCTION_VERSION",)
+)
+
+FUNCTION_HANDLER: Final = Option(
+    text,
+    "the handler, whatever COMMAND says",
+    variables=("AWS_LAMBDA_FUNCTION_HANDLER", "_HANDLER"),
+)
+
+FUNCTION_TIMEOUT: Final = Option(
+    whole_number(FUNCTION_TIMEOUT_LIMITS),
+    "how long one invocation may take, in seconds",
+    default="300",
+    variables=("AWS_LAMBDA_FUNCTION_TIMEOUT",),
+)
+
+FUNCTION_MEMORY_SIZE: Final = Option(
+    whole_number(FUNCTION_MEMORY_LIMITS),
+    "the function's memory in MB, as reported and not enforced",
+    default="3008",
+    variables=("AWS_LAMBDA_FUNCTION_MEMORY_SIZE",),
+)
+
+REGION: Final = Option(
+    word, "the region of the function", default="us-east-1", variables=("AWS_REGION", "AWS_DEFAULT_REGION")
+)
+
+ACCOUNT_ID: Final = Option(
+    word, "the account of the function's ARN", default="012345678912", variables=("AWS_ACCOUNT_ID",)
+)
+
+LOG_GROUP_NAME: Final = Option(
+    text, "the log group; unset, /aws/lambda/ and the name", variables=("AWS_LAMBDA_LOG_GROUP_NAME",)
+)
+
+LOG_STREAM_NAME: Final = Option(
+    text, "the log stream; unset, a new one as on Lambda", variables=("AWS_LAMBDA_LOG_STREAM_NAME",)
+)
+
+FUNCTION_SETTINGS: Final[tuple[Option[object], ...]] = (
+    FUNCTION_NAME,
+    FUNCTION_VERSION,
+    FUNCTION_HANDLER,
+    FUNCTION_TIMEOUT,
+    FUNCTION_MEMORY_SIZE,
+    REGION,
+    ACCOUNT_ID,
+    LOG_GROUP_NAME,
+    LOG_STREAM_NAME,
+)
+"""What the environment alone says, under Lambda's own names (and RIE's, with RIE's defaults)."""

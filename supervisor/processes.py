@@ -1,0 +1,137 @@
+"""The processes of one environment: the runtime and the external extensions, from their launch to their exit.
+
+When a process is started or stopped is the lifecycle's decision; an exit becomes its event here.
+"""
+
+import errno
+import os
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from supervisor.errors import Fault
+from supervisor.lifecycle.events import (
+    Event,
+    ExtensionExited,
+    ExtensionLaunchFailed,
+    RuntimeExited,
+    RuntimeLaunchFailed,
+)
+from supervisor.lifecycle.exits import ExitStatus
+from supervisor.system.children import Child, launch
+from supervisor.system.console import Console
+from supervisor.system.files import BOOTSTRAPS
+from supervisor.system.launch_errors import WorkingDirectoryError, launch_error_text, missing_bootstrap_text
+from supervisor.system.memory import Memory
+from supervisor.system.output import Pipe
+from supervisor.system.reaper import kill_descendants
+
+Dispatch = Callable[[Event], None]
+
+_RUNTIME: Final = ""
+"""The runtime's place among the names of the extensions, none of which is empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """What is to be started, and with what.
+
+    Args:
+        runtime: The runtime's command, empty when no bootstrap was found.
+        runtime_environ: The runtime's environment variables.
+        extensions_dir: The folder of the external extensions.
+        extension_environ: The extensions' environment variables.
+        working_directory: Where all of them start.
+    """
+
+    runtime: tuple[str, ...]
+    runtime_environ: Mapping[str, str]
+    extensions_dir: str
+    extension_environ: Mapping[str, str]
+    working_directory: str
+
+
+class Processes:
+    """Starts, signals and forgets processes; knows which pid is whose."""
+
+    def __init__(self, commands: Commands, stdout: Console, stderr: Console, memory: Memory) -> None:
+        self._commands = commands
+        self._stdout = stdout
+        self._stderr = stderr
+        self._memory = memory
+        self._children: dict[str, Child] = {}
+        self._names: dict[int, str] = {}
+        self._pipes: list[Pipe] = []
+
+    def launch_runtime(self, dispatch: Dispatch) -> None:
+        """Start the runtime; a failure is dispatched."""
+        commands = self._commands
+        if not commands.runtime:
+            text = missing_bootstrap_text(BOOTSTRAPS)
+            dispatch(RuntimeLaunchFailed(Fault.RUNTIME_INVALID_ENTRYPOINT, text))
+            return
+        try:
+            self._launch(_RUNTIME, commands.runtime, commands.runtime_environ)
+        except WorkingDirectoryError as error:
+            dispatch(RuntimeLaunchFailed(Fault.RUNTIME_INVALID_WORKING_DIR, launch_error_text(error)))
+        except OSError as error:
+            dispatch(RuntimeLaunchFailed(Fault.RUNTIME_INVALID_ENTRYPOINT, launch_error_text(error)))
+
+    def launch_extension(self, name: str, dispatch: Dispatch) -> None:
+        """Start the external extension *name*; a failure is dispatched."""
+        path = os.path.join(self._commands.extensions_dir, name)
+        try:
+            self._launch(name, (path,), self._commands.extension_environ)
+        except OSError as error:
+            kind = "PermissionDenied" if error.errno == errno.EACCES else "UnknownError"
+            dispatch(ExtensionLaunchFailed(name, kind, launch_error_text(error)))
+
+    def _launch(self, name: str, argv: tuple[str, ...], environ: Mapping[str, str]) -> None:
+        out, err = self._stdout.open_pipe(), self._stderr.open_pipe()
+        self._pipes += (out, err)
+        child = launch(argv, environ, self._commands.working_directory, out.child_end, err.child_end)
+        self._children[name] = child
+        self._names[child.pid] = name
+
+    def terminate_runtime(self) -> None:
+        """SIGTERM to the runtime's process group."""
+        self._signal(_RUNTIME, signal.SIGTERM)
+
+    def kill_runtime(self) -> None:
+        """SIGKILL to the runtime's process group."""
+        self._signal(_RUNTIME, signal.SIGKILL)
+
+    def kill_extension(self, name: str) -> None:
+        """SIGKILL to the process group of an extension."""
+        self._signal(name, signal.SIGKILL)
+
+    def _signal(self, name: str, number: signal.Signals) -> None:
+        if child := self._children.get(name):
+            child.signal_group(number)
+
+    def exited(self, pid: int, status: ExitStatus, peak: int, dispatch: Dispatch) -> None:
+        """The reaper saw an exit; what the process wrote comes before what its exit causes. Orphans cause nothing."""
+        self._memory.exited(peak)
+        name = self._names.pop(pid, None)
+        if name is None:
+            return
+        self.drain_output()
+        dispatch(ExtensionExited(name, status) if name else RuntimeExited(status))
+
+    def drain_output(self) -> None:
+        """Forward everything that has been written so far."""
+        for pipe in self._pipes:
+            pipe.drain()
+
+    def clear(self) -> None:
+        """Kill whatever is left, forward the last of its output, and forget it all."""
+        for child in self._children.values():
+            child.signal_group(signal.SIGKILL)
+        kill_descendants()
+        for pipe in self._pipes:
+            pipe.close()
+        self._memory.close()
+        self._children.clear()
+        self._names.clear()
+        self._pipes.clear()

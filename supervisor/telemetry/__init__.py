@@ -1,0 +1,1 @@
+"""What is told of an environment's life. No I/O, no clock."""

@@ -1,0 +1,79 @@
+"""The platform's lines in the log, as Lambda writes them, made from milestones.
+
+Fields are separated by TAB; a REPORT without a status ends with one (AWS: Lambda logging, "REPORT"; recorded on AWS).
+"""
+
+import math
+from collections.abc import Sequence
+
+from supervisor.lifecycle.milestones import (
+    Ending,
+    ExtensionReported,
+    InitPhase,
+    InitReported,
+    InitStarted,
+    InvocationReported,
+    InvocationStarted,
+    Status,
+)
+
+
+def init_start(milestone: InitStarted) -> str:
+    """INIT_START; an init inside an invocation has none, and an image has no runtime version (RIE 1.170: empty)."""
+    if milestone.phase is InitPhase.INVOKE:
+        return ""
+    return "INIT_START Runtime Version: \tRuntime Version ARN: \n"
+
+
+def extension(milestone: ExtensionReported) -> str:
+    """EXTENSION, one for each at the end of every init."""
+    line = f"EXTENSION\tName: {milestone.name}\tState: {milestone.state}\tEvents: [{', '.join(milestone.events)}]"
+    if milestone.error_type:
+        line += f"\tError Type: {milestone.error_type}"
+    return line + "\n"
+
+
+def init_report(milestone: InitReported) -> str:
+    """INIT_REPORT; a good init on demand has none."""
+    if milestone.ending.status is Status.SUCCESS:
+        return ""
+    duration = f"INIT_REPORT Init Duration: {milestone.duration * 1000:.2f} ms"
+    return "\t".join([duration, f"Phase: {milestone.phase}", *_ending(milestone.ending)]) + "\n"
+
+
+def start(milestone: InvocationStarted, version: str) -> str:
+    """START."""
+    return f"START RequestId: {milestone.invocation.request_id} Version: {version}\n"
+
+
+def end_and_report(milestone: InvocationReported, memory_size: int, max_memory_used: int) -> str:
+    """END and REPORT; memory in MB."""
+    request_id = milestone.invocation.request_id
+    fields = [
+        f"REPORT RequestId: {request_id}",
+        f"Duration: {milestone.duration * 1000:.2f} ms",
+        f"Billed Duration: {billed_ms(milestone.duration, milestone.init_duration)} ms",
+        f"Memory Size: {memory_size} MB",
+        f"Max Memory Used: {max_memory_used} MB",
+    ]
+    if milestone.init_duration is not None:
+        fields.append(f"Init Duration: {milestone.init_duration * 1000:.2f} ms")
+    fields += _ending(milestone.ending) or [""]
+    return f"END RequestId: {request_id}\n" + "\t".join(fields) + "\n"
+
+
+def _ending(ending: Ending) -> Sequence[str]:
+    if ending.status is Status.SUCCESS:
+        return []
+    if ending.error_type:
+        return [f"Status: {ending.status}", f"Error Type: {ending.error_type}"]
+    return [f"Status: {ending.status}"]
+
+
+def billed_ms(duration: float, init_duration: float | None) -> int:
+    """The time that is billed, in whole milliseconds rounded up, for durations in seconds.
+
+    Init is billed since August 2025 (AWS: Lambda execution environment, "Init phase"). What is rounded up is the
+    duration as the line shows it, with two decimals.
+    """
+    return math.ceil(round((duration + (init_duration or 0.0)) * 1000, 2))

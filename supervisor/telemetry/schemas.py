@@ -1,0 +1,63 @@
+"""Which keys each schema version has (the published schemas of the Telemetry API and the Logs API).
+
+The tables hold what differs. A type or a key that they do not mention is in every version of the Telemetry API.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from supervisor.telemetry.subscription import Api, SchemaVersion
+
+_NOT_BEFORE_2022_12_13: Final[Mapping[str, frozenset[str]]] = {
+    "platform.initStart": frozenset({"functionName", "functionVersion", "instanceId", "instanceMaxMemory"}),
+    "platform.initReport": frozenset({"status", "errorType"}),
+    "platform.extension": frozenset({"errorType"}),
+}
+
+_NOT_BEFORE_2025_01_29: Final[Mapping[str, frozenset[str]]] = {
+    "platform.start": frozenset({"functionArn", "tenantId"}),
+    "platform.runtimeDone": frozenset({"tenantId"}),
+    "platform.report": frozenset({"tenantId"}),
+}
+
+_UNKNOWN_TO_TELEMETRY: Final[Mapping[SchemaVersion, Mapping[str, frozenset[str]]]] = {
+    SchemaVersion.TELEMETRY_2022_07_01: {**_NOT_BEFORE_2022_12_13, **_NOT_BEFORE_2025_01_29},
+    SchemaVersion.TELEMETRY_2022_12_13: _NOT_BEFORE_2025_01_29,
+    SchemaVersion.TELEMETRY_2025_01_29: {},
+}
+
+_LOGS: Final[Mapping[str, frozenset[str]]] = {
+    "platform.start": frozenset({"requestId", "version"}),
+    "platform.end": frozenset({"requestId"}),
+    "platform.report": frozenset({"requestId", "metrics", "tracing"}),
+    "platform.fault": frozenset(),
+    "platform.extension": frozenset({"name", "state", "events"}),
+    "platform.logsSubscription": frozenset({"name", "state", "types"}),
+}
+
+_KNOWN_TO_LOGS: Final[Mapping[SchemaVersion, Mapping[str, frozenset[str]]]] = {
+    SchemaVersion.LOGS_2020_08_15: _LOGS,
+    # It has no errors, only failures (AWS: Logs API, `platform.runtimeDone`).
+    SchemaVersion.LOGS_2021_03_18: {**_LOGS, "platform.runtimeDone": frozenset({"requestId", "status"})},
+}
+"""All that the Logs API has of the platform's types. The content of a fault is a string and has no keys."""
+
+_LOGS_ALONE: Final = frozenset({"platform.end", "platform.fault", "platform.logsSubscription"})
+
+
+def knows(schema: SchemaVersion, kind: str) -> bool:
+    """Whether records of the type *kind* exist in *schema*."""
+    if schema.api is Api.TELEMETRY:
+        return kind not in _LOGS_ALONE
+    return kind in _KNOWN_TO_LOGS[schema]
+
+
+def known_members(schema: SchemaVersion, kind: str, content: Mapping[str, object]) -> Mapping[str, object]:
+    """The members of *content* that a record of the type *kind* has in *schema*, which knows it."""
+    if schema.api is Api.TELEMETRY:
+        unknown = _UNKNOWN_TO_TELEMETRY[schema].get(kind)
+        return {key: value for key, value in content.items() if key not in unknown} if unknown else content
+    known = {key: content[key] for key in content if key in _KNOWN_TO_LOGS[schema][kind]}
+    if known.get("status") == "error":
+        known["status"] = "failure"
+    return known
