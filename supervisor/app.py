@@ -3,10 +3,12 @@
 import logging
 import os
 import signal
+import socket
 from typing import Final
 
 import trio
 
+from supervisor import options
 from supervisor.child_environ import extension_environ, runtime_environ
 from supervisor.config import Config
 from supervisor.environment import Environment
@@ -81,8 +83,8 @@ class Application:
         extensions_enabled = not extensions_disabled()
         extensions = extensions_in(config.extensions_dir) if extensions_enabled else []
         # Both ports are taken before anything is started: whoever is early waits in the kernel's line.
-        callers = listen(*config.invoke_address)
-        peers = listen(*config.runtime_api_address)
+        callers = _listen(config.invoke_address, options.INVOKE_ADDRESS)
+        peers = _listen(config.runtime_api_address, options.RUNTIME_API_ADDRESS)
         runtime_api = Address(*peers.getsockname()[:2])
         _log.info("The function is invoked at %s", Address(*callers.getsockname()[:2]))
         _log.info("The runtime and the extensions call at %s", runtime_api)
@@ -105,7 +107,7 @@ class Application:
         )
         peer_service = PeerService(self._environment, config.function, extensions_enabled=extensions_enabled)
         self._peer_server = HttpServer(reactor, peers, peer_service)
-        caller_service = CallerService(self._environment, config.function)
+        caller_service = CallerService(self._environment, config.function, raw_payload=config.raw_payload)
         self._caller_server = HttpServer(reactor, callers, caller_service)
 
     async def supervise(self) -> int:
@@ -140,6 +142,15 @@ class Application:
 
     def _exited(self, pid: int, status: ExitStatus, peak: int) -> None:
         self._processes.exited(pid, status, peak, self._environment.dispatch)
+
+
+def _listen(address: Address, chosen_by: options.Option[Address]) -> socket.socket:
+    try:
+        return listen(*address)
+    except OSError as error:
+        # A name that does not resolve has a reason of its own, the rest those of the system.
+        reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        raise OSError(f"cannot listen on {address}: {reason}; {chosen_by.flags[0]} chooses another address") from None
 
 
 def _commands(config: Config, runtime_api: str) -> Commands:

@@ -28,6 +28,7 @@ class Config:
         runtime_api_address: Where the runtime and the extensions call.
         queue_size: How many invocations may wait while one runs.
         init_timeout: The limit of an init that runs on its own, in seconds.
+        raw_payload: Whether a payload may be something else than JSON.
         log_level: The least important thing that the supervisor tells of itself.
         environ: The environment variables that we were given, all of them.
         warnings: What the user should know before anything is started, one line each.
@@ -41,6 +42,7 @@ class Config:
     runtime_api_address: Address
     queue_size: int
     init_timeout: float
+    raw_payload: bool
     log_level: LogLevel
     environ: Mapping[str, str]
     warnings: tuple[str, ...]
@@ -63,6 +65,7 @@ def read_config(command_line: CommandLine, environ: Mapping[str, str], image: Im
         runtime_api_address=choices.value(options.RUNTIME_API_ADDRESS),
         queue_size=choices.value(options.QUEUE_SIZE),
         init_timeout=choices.value(options.INIT_TIMEOUT),
+        raw_payload=choices.value(options.RAW_PAYLOAD),
         log_level=choices.value(options.LOG_LEVEL),
         environ=environ,
         warnings=tuple(_warnings(choices)),

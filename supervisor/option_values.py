@@ -59,6 +59,15 @@ def word(text: str) -> str:
     return text
 
 
+def switch(text: str) -> bool:
+    """On or off. A flag that is given without a value is on."""
+    values = {"": True, "1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+    try:
+        return values[text.lower()]
+    except KeyError:
+        raise ValueError(f"must be one of 1, true, yes, 0, false, no, not {quoted(text)}") from None
+
+
 def path(text: str) -> str:
     """The path of a file or folder, which need not exist."""
     if not text:

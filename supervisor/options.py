@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from supervisor.lifecycle.limits import INIT_SECONDS
-from supervisor.option_values import LogLevel, address, log_level, path, seconds, text, whole_number, word
+from supervisor.option_values import LogLevel, address, log_level, path, seconds, switch, text, whole_number, word
 
 FUNCTION_TIMEOUT_LIMITS: Final = (1, 900)
 """The function timeout, in whole seconds (AWS: Lambda quotas, "Function timeout")."""
@@ -104,6 +104,14 @@ LOG_LEVEL: Final = Option(
     placeholder="LEVEL",
 )
 
+RAW_PAYLOAD: Final = Option(
+    switch,
+    "hand every payload to the function as it is, JSON or not",
+    default="0",
+    flags=("--raw-payload",),
+    variables=("SUPERVISOR_RAW_PAYLOAD",),
+)
+
 ENABLE_INIT_CACHING: Final = Option(
     text, "accepted because aws-lambda-rie has it; has no effect", flags=("--enable-init-caching",)
 )
@@ -114,6 +122,7 @@ OPTIONS: Final[tuple[Option[object], ...]] = (
     EXTENSIONS_DIR,
     QUEUE_SIZE,
     INIT_TIMEOUT,
+    RAW_PAYLOAD,
     LOG_LEVEL,
     ENABLE_INIT_CACHING,
     HELP,

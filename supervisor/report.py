@@ -69,4 +69,5 @@ class Report:
 
     def _write(self, line: str) -> None:
         if line:
-            self._console.write([line.encode()])
+            # An extension's name may be any bytes, as a file's may.
+            self._console.write([line.encode(errors="surrogateescape")])

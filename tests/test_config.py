@@ -44,6 +44,7 @@ def test_without_options_the_defaults_are_those_of_rie_and_lambda() -> None:
         runtime_api_address=Address("127.0.0.1", 9001),
         queue_size=100,
         init_timeout=10.0,
+        raw_payload=False,
         log_level=LogLevel.WARN,
         environ=environ,
         warnings=(),

@@ -62,6 +62,8 @@ def registered(request: Request, extension_id: str) -> ExtensionRegistered:
     events = body.get("events") or []
     if not isinstance(events, list) or not all(isinstance(event, str) for event in events):
         raise _refusal("InvalidRequestFormat", "events is not a list of strings")
+    # The bytes of a file's name, decoded as Python decodes those.
+    name = name.encode("latin-1").decode("utf-8", "surrogateescape")
     return ExtensionRegistered(extension_id, name, tuple(events))
 
 

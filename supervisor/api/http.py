@@ -70,9 +70,9 @@ class Response:
 
 
 def render_json(value: object) -> bytes:
-    """Render *value* as the platform does: compact, one final newline, `<`, `>` and `&` escaped."""
+    """Render *value* as the platform does: compact, one final newline, escaped as Go does."""
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    for character in "<>&":
+    for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return (text + "\n").encode("utf-8", "surrogatepass")
 

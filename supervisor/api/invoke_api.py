@@ -86,6 +86,7 @@ def parse(
         invoked_function_arn=_arn(function_name, request.query, function),
         invocation_id=fresh.invocation_id,
         trace_id=headers.get("x-amzn-trace-id") or fresh.trace_id,
+        wants_log_tail=headers.get("x-amz-log-type") == "Tail",
         client_context=_client_context(headers.get("x-amz-client-context", "")),
         tenant_id=tenant_id,
     )
@@ -108,11 +109,16 @@ def _document(body: Payload) -> Payload:
     if not body:
         return b"{}"
     try:
-        json.loads(bytes(body))
+        json.loads(bytes(body) if isinstance(body, memoryview) else body, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         text = f"Could not parse request body into json: Could not parse payload into json: {error}"
         raise ProtocolError(400, "InvalidRequestContentException", text) from None
     return body
+
+
+def _refuse_constant(name: str) -> None:
+    """Python's parser knows three numbers that JSON does not."""
+    raise ValueError(f"{name} is not JSON")
 
 
 def _arn(function_name: str, query: str, function: Function) -> str:

@@ -87,13 +87,15 @@ def read(body: bytes) -> SubscriptionRequest:
     """
     request = parse(body)
     schema = _optional(request, "schemaVersion")
+    version = None if schema is None else _variant(schema, SchemaVersion)
     types = _required(request, "types")
     if not isinstance(types.value, list):
         types.expect("a sequence")
+    names = tuple(_variant(element, RecordType) for element in types.value)
     buffering = _optional(request, "buffering")
     return SubscriptionRequest(
-        None if schema is None else _variant(schema, SchemaVersion),
-        tuple(_variant(element, RecordType) for element in types.value),
+        version,
+        names,
         _limit(buffering, "maxItems"),
         _limit(buffering, "maxBytes"),
         _limit(buffering, "timeoutMs"),

@@ -19,6 +19,7 @@ class Invocation:
         client_context: The decoded client context, empty when there is none.
         cognito_identity: The caller's Cognito identity as JSON, empty when there is none.
         tenant_id: The tenant of a multi-tenant function, empty when there is none.
+        wants_log_tail: The caller asked for the end of the log, so its answer waits for the end of the invocation.
     """
 
     request_id: str
@@ -29,6 +30,7 @@ class Invocation:
     client_context: str = ""
     cognito_identity: str = ""
     tenant_id: str = ""
+    wants_log_tail: bool = False
 
 
 @dataclass(frozen=True, slots=True)

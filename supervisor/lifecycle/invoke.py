@@ -92,6 +92,8 @@ def _succeed(state: State, now: float) -> Effects:
     state.invoke = None
     state.phase = Phase.READY
     yield _report(state, invoke, Ending(), now - invoke.started, now)
+    if invoke.withheld is not None:
+        yield AnswerCaller(invoke.invocation, invoke.withheld)
 
 
 def _report(state: State, invoke: Invoke, ending: Ending, duration: float, ended: float) -> InvocationReported:
@@ -144,7 +146,11 @@ def finish_upload(state: State, now: float, outcome: Outcome, *, produced_bytes:
         invoke.response_ended = now
         invoke.produced_bytes = produced_bytes
     invoke.answered = True
-    yield AnswerCaller(invoke.invocation, outcome)
+    if invoke.invocation.wants_log_tail:
+        # The tail ends with the report (recorded on AWS: this answer comes with the end of the phase).
+        invoke.withheld = outcome
+    else:
+        yield AnswerCaller(invoke.invocation, outcome)
 
 
 def fail_upload(state: State, now: float, fault: Fault, text: str) -> Effects:
@@ -178,7 +184,9 @@ def conclude(state: State, now: float) -> Effects:
     state.invoke = None
     failure = invoke.failure
     yield _report(state, invoke, failure.ending, invoke.duration, invoke.started + invoke.duration)
-    if not invoke.answered:
+    if invoke.withheld is not None:
+        yield AnswerCaller(invoke.invocation, invoke.withheld)
+    elif not invoke.answered:
         fault = Fault.SANDBOX_TIMEDOUT if failure.ending.status is Status.TIMEOUT else failure.ending.error_type
         yield AnswerCaller(invoke.invocation, invoke.init_error or _platform_error(invoke, fault, failure.text))
 

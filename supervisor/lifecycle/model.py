@@ -10,7 +10,7 @@ from enum import Enum, auto
 
 from supervisor.errors import Fault
 from supervisor.lifecycle.effects import Effect, SendInvoke, SendShutdown
-from supervisor.lifecycle.invocation import FunctionError, Invocation
+from supervisor.lifecycle.invocation import FunctionError, Invocation, Outcome
 from supervisor.lifecycle.limits import INIT_SECONDS
 from supervisor.lifecycle.milestones import Ending, InitPhase, Status
 from supervisor.lifecycle.states import ExtensionState, Phase, RuntimeState, ShutdownReason
@@ -117,7 +117,7 @@ class Invoke:
 
     *deadline* is that of an init inside the invocation until the delivery, which sets a new one. *runtime_done* is
     when the runtime said next; it stays None when the runtime is cut off. *init_error* is what the runtime reported
-    of a failed init.
+    of a failed init, *withheld* the outcome that its caller gets only together with the end of the log.
     """
 
     invocation: Invocation
@@ -129,6 +129,7 @@ class Invoke:
     produced_bytes: int = 0
     runtime_done: float | None = None
     answered: bool = False
+    withheld: Outcome | None = None
     failure: Failure | None = None
     init_error: FunctionError | None = None
     duration: float = 0.0

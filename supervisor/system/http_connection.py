@@ -17,11 +17,10 @@ from typing import Final
 import trio
 
 from supervisor.api.http import Request, Response
-from supervisor.system.http_answer import HeadEnds
-from supervisor.system.http_exchange import Exchange, Service
+from supervisor.system.http_exchange import Exchange
 from supervisor.system.http_input import Input
 from supervisor.system.http_output import Output
-from supervisor.system.reactor import Reactor
+from supervisor.system.http_shared import Shared
 
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -34,21 +33,14 @@ class Connection:
         on_closed: Called once, when the socket is closed, whoever closed it.
     """
 
-    def __init__(
-        self,
-        accepted: socket.socket,
-        reactor: Reactor,
-        service: Service,
-        head_ends: HeadEnds,
-        on_closed: Callable[["Connection"], None],
-    ) -> None:
+    def __init__(self, accepted: socket.socket, shared: Shared, on_closed: Callable[["Connection"], None]) -> None:
         self._socket = accepted
         self._fd = accepted.fileno()
-        self._reactor = reactor
-        self._service = service
-        self._head_ends = head_ends
+        self._reactor = shared.reactor
+        self._service = shared.service
+        self._head_ends = shared.head_ends
         self._on_closed = on_closed
-        self._input = Input(accepted, self)
+        self._input = Input(accepted, self, shared.body_buffer)
         self._reader = self._input.reader
         self._output = Output(accepted)
         self._exchange: Exchange | None = None
@@ -59,7 +51,7 @@ class Connection:
         self._serving = False
         self._closed = False
         self._interest = EPOLLIN
-        reactor.add(self._fd, self.on_ready)
+        self._reactor.add(self._fd, self.on_ready)
 
     def on_ready(self, mask: int) -> None:
         """Go on: the socket is ready for *mask*."""

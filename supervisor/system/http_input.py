@@ -9,12 +9,17 @@ from typing import Final
 
 from supervisor.system.http_exchange import Exchange, WayBack
 from supervisor.system.http_reader import RequestReader
+from supervisor.system.http_shared import BodyBuffer
 
 DRAIN_BYTES: Final = 256 * 1024 * 1024
 """How much is read and thrown away of a body that is not wanted, and of what follows the last answer. Ours: a client
 that sends a body of 100 MB before it reads still finds its answer, and keeps its connection."""
 
 _READ_BYTES: Final = 64 * 1024
+_BUFFERED_BYTES: Final = 64 * 1024
+"""A smaller body has memory of its own, which is cheap then."""
+
+_NOTHING: Final = memoryview(b"")
 
 
 class Input:
@@ -28,6 +33,8 @@ class Input:
     """
 
     __slots__ = (
+        "_body",
+        "_body_buffer",
         "_exchange",
         "_ignored_bytes",
         "_ignoring",
@@ -42,15 +49,17 @@ class Input:
         "reader",
     )
 
-    def __init__(self, connected: socket.socket, way_back: WayBack) -> None:
+    def __init__(self, connected: socket.socket, way_back: WayBack, body_buffer: BodyBuffer) -> None:
         self._recv = connected.recv
         self._recv_into = connected.recv_into
+        self._body_buffer = body_buffer
         self.reader = RequestReader(way_back)
         # A function and no method: an object that refers to itself is not freed at its end.
         self._read: Callable[[Input], None] = Input._read_requests
         self._exchange: Exchange | None = None
         self._missing: int | None = None
-        self._unfilled = memoryview(b"")
+        self._body: bytearray | memoryview = _NOTHING
+        self._unfilled = _NOTHING
         self._ignoring = False
         self._ignored_bytes = 0
         self.ended = False
@@ -74,7 +83,6 @@ class Input:
         """
         self._exchange = exchange
         self._missing = self.reader.hand_over_body()
-        self._ignoring = False
         self._ignored_bytes = 0
         return len(exchange.request.body) + (self._missing or 0)
 
@@ -83,12 +91,11 @@ class Input:
         if self._missing is None:
             return
         assert self._exchange is not None
-        request = self._exchange.request
-        begun = len(request.body)
-        buffer = bytearray(begun + self._missing)
-        buffer[:begun] = request.body
-        request.body = buffer
-        self._unfilled = memoryview(buffer)[begun:]
+        begun = len(self._exchange.request.body)
+        size = begun + self._missing
+        self._body = bytearray(size) if size < _BUFFERED_BYTES else self._body_buffer.take(size)
+        self._body[:begun] = self._exchange.request.body
+        self._unfilled = memoryview(self._body)[begun:]
         self._read = Input._read_body
 
     def ignore_body(self) -> bool:
@@ -96,14 +103,15 @@ class Input:
         self._ignoring = True
         if self._missing is None:
             return True
-        self._unfilled = memoryview(b"")
+        self._body = self._unfilled = _NOTHING
         self._read = Input._read_rest
         return self._missing <= DRAIN_BYTES
 
     def end_body(self) -> None:
         """Let go of the body, which is over."""
         self._exchange = None
-        self._unfilled = memoryview(b"")
+        self._body = self._unfilled = _NOTHING
+        self._ignoring = False
 
     def ignore_everything(self) -> None:
         """Throw away whatever comes from now on."""
@@ -135,6 +143,8 @@ class Input:
             self.ended = True
             return
         self._unfilled = self._unfilled[count:]
+        if not self._unfilled and self._exchange is not None:
+            self._exchange.request.body = self._body
         self._advance(count)
 
     def _read_rest(self) -> None:
@@ -157,5 +167,4 @@ class Input:
 
     def _ignore(self, count: int) -> None:
         self._ignored_bytes += count
-        self._ignoring = self._exchange is None or not self._exchange.finished
-        self.exhausted = self._ignoring and self._ignored_bytes > DRAIN_BYTES
+        self.exhausted = self._ignored_bytes > DRAIN_BYTES

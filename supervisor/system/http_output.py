@@ -6,7 +6,7 @@ What the bytes say, and when the socket has room again, is the connection's busi
 import socket
 from typing import Final
 
-from supervisor.api.http import Payload
+from supervisor.lifecycle.invocation import Payload
 
 _JOINED_BYTES: Final = 16 * 1024
 """Up to this size it costs less to copy a body behind its head than to hand two pieces to the kernel."""

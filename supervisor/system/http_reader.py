@@ -28,7 +28,6 @@ class RequestReader:
 
     __slots__ = (
         "_between_bytes",
-        "_closing",
         "_headers",
         "_latest",
         "_parser",
@@ -43,7 +42,8 @@ class RequestReader:
         self.arrived: deque[Exchange] = deque()
         self.refusal: Response | None = None
         self._latest: Exchange | None = None
-        self._closing = False
+        self._target: bytes
+        self._headers: dict[str, str]
         self._restart()
 
     def feed(self, data: bytes) -> None:
@@ -81,7 +81,7 @@ class RequestReader:
         announced = request.headers.get("content-length")
         if announced is None:
             return None
-        self._end_latest(self._latest)
+        self._latest = None
         self._restart()
         return int(announced) - len(request.body)
 
@@ -137,23 +137,17 @@ class RequestReader:
         if self._headers:
             self._latest.trailers = self._headers
             self._headers = {}
-        self._end_latest(self._latest)
-
-    def _end_latest(self, latest: Exchange) -> None:
-        """The next byte belongs to another request: a body of megabytes is not to be held until there is one."""
+        # A body of megabytes is not to be held until another request comes.
         self._latest = None
-        self._closing = not latest.keep_alive
 
     def _restart(self) -> None:
         """Expect the first byte of a request, whatever was expected before."""
         self._parser = HttpRequestParser(self)
         self._target = b""
-        self._headers: dict[str, str] = {}
+        self._headers = {}
         self._between_bytes = 0
 
     def _refuse(self, response: Response) -> None:
-        if self._closing:
-            return  # Whatever follows the last request is no request and need not look like one.
         if self._latest is not None and self.arrived:
             self.arrived.pop()
         self.refusal = response

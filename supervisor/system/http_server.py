@@ -8,9 +8,9 @@ import socket
 from select import EPOLLIN
 from typing import Final
 
-from supervisor.system.http_answer import HeadEnds
 from supervisor.system.http_connection import Connection
 from supervisor.system.http_exchange import Service
+from supervisor.system.http_shared import Shared
 from supervisor.system.reactor import Reactor
 
 _BACKLOG: Final = 1024
@@ -51,8 +51,7 @@ class HttpServer:
 
     def __init__(self, reactor: Reactor, listener: socket.socket, service: Service) -> None:
         self._reactor = reactor
-        self._service = service
-        self._head_ends = HeadEnds()
+        self._shared = Shared(reactor, service)
         self._connections: set[Connection] = set()
         self._accepting = True
         self._listener = listener
@@ -84,7 +83,7 @@ class HttpServer:
                 self._set_accepting(accepting=False)
             return
         accepted.setblocking(False)
-        self._connections.add(Connection(accepted, self._reactor, self._service, self._head_ends, self._forget))
+        self._connections.add(Connection(accepted, self._shared, self._forget))
 
     def _forget(self, connection: Connection) -> None:
         self._connections.discard(connection)

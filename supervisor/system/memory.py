@@ -69,22 +69,23 @@ class Memory:
 
     def _read(self, path: str) -> bytes:
         """What the file says now; nothing if it, or its process, is gone."""
+        file = self._files.get(path)
+        if file is not None:
+            try:
+                return os.pread(file, READ_BYTES, 0)
+            except OSError:
+                # The process is gone. Its number may be another one's by now.
+                self._close(path)
         try:
-            file = self._files.get(path)
-            if file is None:
-                if len(self._files) >= _KEPT_FILES:
-                    return read(path)
-                file = self._files[path] = os.open(path, os.O_RDONLY)
+            if len(self._files) >= _KEPT_FILES:
+                return read(path)
+            file = self._files[path] = os.open(path, os.O_RDONLY)
             return os.pread(file, READ_BYTES, 0)
         except OSError:
-            # The number of the process may come back, as another one's.
-            self._close(path)
             return b""
 
     def _close(self, path: str) -> None:
-        file = self._files.pop(path, None)
-        if file is not None:
-            os.close(file)
+        os.close(self._files.pop(path))
 
 
 def _high_water(status: bytes) -> int:

@@ -18,9 +18,6 @@ from supervisor.system.procfs import Process, all_descendants
 
 _log = logging.getLogger(__name__)
 
-_PR_SET_CHILD_SUBREAPER: Final = 36
-"""Linux: `include/uapi/linux/prctl.h`."""
-
 _INIT_PID: Final = 1
 
 
@@ -63,20 +60,16 @@ def become_subreaper() -> None:
     if os.getpid() == _INIT_PID:
         return
     try:
-        # Not `ctypes.util`: its search for libraries starts programs of the image.
-        import ctypes
+        from supervisor.system.prctl import set_child_subreaper
 
-        libc = ctypes.CDLL(None, use_errno=True)
-        if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0:
-            return
-        reason = os.strerror(ctypes.get_errno())
+        set_child_subreaper()
     except (ImportError, OSError) as error:
-        reason = str(error)
-    _log.warning(
-        "Processes that the function or an extension leaves behind will not be seen or ended: the supervisor is not "
-        "PID 1 and cannot become a subreaper (%s). Start it as PID 1 of a container, or with a Python that has ctypes.",
-        reason,
-    )
+        _log.warning(
+            "Processes that the function or an extension leaves behind will not be seen or ended: the supervisor is "
+            "not PID 1 and cannot become a subreaper (%s). Start it as PID 1 of a container, or with a Python that has "
+            "ctypes.",
+            error,
+        )
 
 
 def kill_descendants() -> None:

@@ -82,8 +82,6 @@ class Buffer:
             self._drop(1, len(record.content))
             return
         self._append(record, now)
-        if not self._sealed and self._is_full():
-            self._seal(now)
         self._set_due()
 
     def replay(self, records: Iterable[Record], dropped: tuple[int, int], now: float) -> None:

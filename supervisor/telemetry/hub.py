@@ -4,6 +4,7 @@ It knows the window in which one may subscribe. What a record looks like, and ho
 """
 
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from supervisor.function import Function
 from supervisor.lifecycle.milestones import (
@@ -23,13 +24,23 @@ from supervisor.telemetry.subscription import Category, Subscription
 from supervisor.telemetry.subscriptions import Subscriber, Subscriptions
 
 
+class Delivery(Protocol):
+    """Whoever brings to subscribers what is in their buffers."""
+
+    def start(self, subscriber: Subscriber) -> None:
+        """Deliver to *subscriber* from now on."""
+
+    def flush(self, then: Callable[[], None]) -> None:
+        """Deliver what waits, and call *then*, after a bounded time in any case."""
+
+
 class Telemetry:
     """The telemetry of one environment. Moments are on the lifecycle's clock.
 
     Args:
         function: The function that is served.
         epoch: Translates a moment into seconds since 1970.
-        on_subscribed: Called with every new subscriber; it delivers what is in its buffer.
+        delivery: Brings it to the subscribers.
         json_format: The function's log format is JSON.
 
     Attributes:
@@ -40,14 +51,14 @@ class Telemetry:
         self,
         function: Function,
         epoch: Callable[[float], float],
-        on_subscribed: Callable[[Subscriber], None],
+        delivery: Delivery,
         *,
         json_format: bool = False,
     ) -> None:
         self.is_listening = False
         self._epoch = epoch
         self._platform = Platform(function, epoch)
-        self._on_subscribed = on_subscribed
+        self._delivery = delivery
         self._json_format = json_format
         self._subscriptions = Subscriptions()
         self._history: History | None = None
@@ -74,7 +85,7 @@ class Telemetry:
             subscriber.buffer.resume()
         else:
             self.is_listening = True
-            self._on_subscribed(subscriber)
+            self._delivery.start(subscriber)
             if self._history is not None:
                 history = self._history
                 subscriber.buffer.replay(history.records(subscription), history.dropped(subscription), now)
@@ -113,6 +124,10 @@ class Telemetry:
         """A stream has ended, or everything is about to: let nothing wait any longer."""
         for subscriber in self._subscriptions:
             subscriber.buffer.flush()
+
+    def deliver(self, then: Callable[[], None]) -> None:
+        """Let everything that waits be delivered, and call *then*, after a bounded time in any case."""
+        self._delivery.flush(then)
 
     def _open(self) -> None:
         self._subscriptions.begin_init()

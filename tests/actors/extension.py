@@ -2,9 +2,9 @@
 
 The steps of every actor: peer.py. NAME may be a path, of which the last part counts.
 
-    register[:EVENTS]  register under its own name              register-as:NAME[:EVENTS]  or under another one
-    next               ask for an event and print it            loop                       next until SHUTDOWN, then exit
-    init-error:TYPE    report that it could not initialise      exit-error:TYPE            report that it is about to exit
+    register[:EVENTS]   register under its own name            register-as:NAME[:EVENTS]   or under another one
+    next                ask for an event and print it          loop                        until SHUTDOWN, then exit
+    init-error:TYPE     report that it cannot start            exit-error:TYPE             report that it will exit
 
 Of an event it prints the type, the request id or the reason, the deadline, and the milliseconds until then.
 """

@@ -1,4 +1,4 @@
-"""What runtime.py and extension.py share: a connection to the Runtime API's port, and the steps that any process can go.
+"""What runtime.py and extension.py share: a connection to the runtime's port, and the steps that any process can go.
 
 An actor goes through the words of its command line, one step after the other. A step is `verb` or `verb:argument`, and
 prints one line, which begins with the actor's name. With `lives:FILE` as the first word, ` / ` between two words begins
@@ -43,7 +43,7 @@ class Connection:
 
     def send(self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> None:
         lines = [f"{method} {path} HTTP/1.1", "Host: runtime"]
-        lines += [f"{name}: {value}" for name, value in ({"Content-Length": len(body)} | headers).items()]
+        lines += [f"{name}: {value}" for name, value in {"Content-Length": str(len(body)), **headers}.items()]
         self._socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode() + body)
 
     def receive(self) -> Answer:
@@ -94,7 +94,8 @@ class Actor:
             "on-sigterm": self._on_sigterm,
             "orphan": self._leave_orphan,
             "worker": self._start_worker,
-            "environ": lambda name: self.say(f"{name}={os.environ.get(name)!r}"),
+            "environ": lambda _: self.say(f"environ {json.dumps(dict(os.environ))}"),
+            "cwd": lambda _: self.say(f"cwd {os.getcwd()}"),
             "pid": lambda _: self.say(f"pid {os.getpid()}"),
         }
 

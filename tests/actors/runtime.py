@@ -22,7 +22,7 @@ event = b""
 
 
 def ask_next(_: str = "") -> None:
-    global request_id, event  # noqa: PLW0603 -- a script has one invocation at a time
+    global request_id, event
     actor.say("ready")
     answer = actor.call("GET", f"{RUNTIME_API}/invocation/next")
     if answer.status == 200:

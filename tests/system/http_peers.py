@@ -1,6 +1,7 @@
 """Both ends of a connection: a service that remembers what it was told, and a peer that speaks in bytes."""
 
 import socket
+import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -79,16 +80,16 @@ class Peer:
         with trio.fail_after(PATIENCE):
             await self.stream.send_all(data)
 
-    async def send_eof(self) -> None:
-        await self.stream.send_eof()
+    def send_eof(self) -> None:
+        self.stream.socket.shutdown(socket.SHUT_WR)
 
-    async def close(self) -> None:
-        await self.stream.aclose()
+    def vanish(self) -> None:
+        self.stream.socket.close()
 
-    async def reset(self) -> None:
-        """Close so that the other side gets an error, and not the end of the data."""
-        self.stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-        await self.stream.aclose()
+    def reset(self) -> None:
+        """Vanish so that the other side gets an error, and not the end of the data."""
+        self.stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.stream.socket.close()
 
     async def head(self) -> Answer:
         """The next answer, less its body."""
@@ -134,7 +135,15 @@ class Site:
         self.peers: list[Peer] = []
 
     async def peer(self) -> Peer:
-        peer = Peer(await trio.open_tcp_stream(*self.server.address))
+        return self._keep(await trio.open_tcp_stream(*self.server.address))
+
+    def peer_in_line(self) -> Peer:
+        """A peer that the kernel has connected and the server has not accepted yet."""
+        connected = socket.create_connection(self.server.address)
+        return self._keep(trio.SocketStream(trio.socket.from_stdlib_socket(connected)))
+
+    def _keep(self, stream: trio.SocketStream) -> Peer:
+        peer = Peer(stream)
         self.peers.append(peer)
         return peer
 

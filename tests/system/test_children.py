@@ -159,11 +159,29 @@ def test_lambda_words_for_a_command_word_that_is_not_found() -> None:
     assert launch_error_text(error) == 'exec: "app.handler": executable file not found in $PATH'
 
 
-def test_a_fork_that_fails_names_the_program(tmp_path: Path) -> None:
-    program = script(tmp_path / "hello", "#!/bin/sh\n")
+def test_arguments_that_are_too_long_are_told() -> None:
     too_long = "x" * (4 * 1024 * 1024)
 
-    assert launch_error_text(launch_error([program, too_long])) == f"fork/exec {program}: argument list too long"
+    assert launch_error_text(launch_error(["/bin/true", too_long])) == "fork/exec /bin/true: argument list too long"
+
+
+def test_a_launch_that_fails_before_the_program_is_touched_names_it_too() -> None:
+    # Room for /dev/null, and for nothing after it.
+    program = f"""if True:
+        import os, resource, sys
+        sys.path.insert(0, {str(ACTORS.parents[1])!r})
+        from supervisor.system.children import launch
+        from supervisor.system.launch_errors import launch_error_text
+        stdout, stderr = os.dup(1), os.dup(1)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (stderr + 2, stderr + 2))
+        try:
+            launch(["true"], {{"PATH": "/bin"}}, "/", stdout, stderr)
+        except OSError as error:
+            print(launch_error_text(error))
+    """
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)
+
+    assert done.stdout == "fork/exec /bin/true: too many open files\n"
 
 
 def test_a_missing_working_directory_is_told_apart_from_a_missing_program(tmp_path: Path) -> None:
@@ -182,7 +200,7 @@ def test_a_missing_working_directory_is_told_apart_from_a_missing_program(tmp_pa
     assert launch_error_text(no_program) == f"fork/exec {tmp_path}: permission denied"
 
 
-def test_the_words_for_errors_do_not_depend_on_the_c_library() -> None:
+def test_rare_errors_have_the_same_words() -> None:
     assert launch_error_text(OSError(errno.ELOOP, "Symbolic link loop", "/x")) == (
         "fork/exec /x: too many levels of symbolic links"
     )

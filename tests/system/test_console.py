@@ -119,6 +119,20 @@ async def test_a_reader_that_stops_loses_nothing_and_blocks_nobody(ends: list[in
         assert os.get_blocking(ends[1]) is blocking
 
 
+async def test_nothing_overtakes_what_waits_for_the_reader(ends: list[int]) -> None:
+    filling = b"x" * MEBIBYTE + b"\n"
+    async with pumped() as reactor:
+        console = Console(ends[1], reactor)
+        console.write([filling])
+        # There is room again, but the pump has not seen it yet.
+        seen = os.read(ends[0], 10_000)
+        console.write([b"END\n"])
+
+        seen += await read(ends[0], len(filling) + 4 - len(seen))
+
+        assert seen == filling + b"END\n"
+
+
 async def test_children_have_to_wait_while_too_much_is_unread(ends: list[int]) -> None:
     async with pumped() as reactor:
         console = Console(ends[1], reactor)

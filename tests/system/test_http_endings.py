@@ -1,16 +1,21 @@
 import gc
+import socket
 import weakref
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from select import EPOLLIN
 
 import pytest
 import trio
 import trio.testing
 
 from supervisor.api.http import Response
+from supervisor.system.http_connection import Connection
 from supervisor.system.http_exchange import Exchange
+from supervisor.system.http_shared import Shared
+from supervisor.system.reactor import Reactor
 from tests.system.http_peers import Clerk, Peer, chunked, echo, get, nothing, post, serving
 
-Leave = Callable[[Peer], Awaitable[None]]
+Leave = Callable[[Peer], None]
 
 LARGE = bytes(6 * 1024 * 1024)
 HALF_BODIES = [
@@ -29,14 +34,14 @@ def token(exchange: Exchange) -> None:
     exchange.context = Token()
 
 
-@pytest.mark.parametrize("leave", [Peer.close, Peer.reset, Peer.send_eof])
+@pytest.mark.parametrize("leave", [Peer.vanish, Peer.reset, Peer.send_eof])
 async def test_a_peer_that_leaves_while_it_waits_is_told_once(leave: Leave) -> None:
     clerk = Clerk(finish=nothing)
     async with serving(clerk) as site:
         peer = await site.peer()
         await peer.send(get("/"))
         await clerk.until("finish /")
-        await leave(peer)
+        leave(peer)
         await clerk.until("abandon /")
         await trio.testing.wait_all_tasks_blocked()
 
@@ -54,7 +59,7 @@ async def test_a_peer_that_only_stops_sending_gets_its_answer() -> None:
     async with serving(clerk) as site:
         peer = await site.peer()
         await peer.send(post("/", b"body"))
-        await peer.send_eof()
+        peer.send_eof()
         await clerk.until("abandon /")
         echo(clerk.exchanges[0])
 
@@ -67,7 +72,7 @@ async def test_every_request_in_front_of_the_end_is_answered() -> None:
     async with serving(clerk) as site:
         peer = await site.peer()
         await peer.send(post("/1", b"one") + post("/2", b"two") + post("/3", LARGE[:100_000]))
-        await peer.send_eof()
+        peer.send_eof()
         for number in (1, 2, 3):
             await clerk.until(f"abandon /{number}")
             echo(clerk.exchanges[-1])
@@ -82,7 +87,7 @@ async def test_a_service_may_give_up_on_whoever_has_stopped_sending() -> None:
     async with serving(clerk) as site:
         peer = await site.peer()
         await peer.send(get("/1") + get("/2"))
-        await peer.send_eof()
+        peer.send_eof()
 
         assert await peer.is_at_end()
 
@@ -96,7 +101,7 @@ async def test_a_truncated_body_is_abandoned_and_may_still_be_answered(half: byt
         peer = await site.peer()
         await peer.send(half)
         await clerk.until("begin /")
-        await peer.send_eof()
+        peer.send_eof()
 
         assert (await peer.answer()).body == b"truncated"
         assert await peer.is_at_end()
@@ -110,25 +115,25 @@ async def test_a_truncated_request_that_nobody_answers_ends_the_connection(half:
     async with serving(Clerk()) as site:
         peer = await site.peer()
         await peer.send(half)
-        await peer.send_eof()
+        peer.send_eof()
 
         assert await peer.is_at_end()
 
 
-@pytest.mark.parametrize("leave", [Peer.close, Peer.reset])
-async def test_an_answer_to_nobody_is_no_error(leave: Leave) -> None:
+@pytest.mark.parametrize("body", [b"small", LARGE], ids=["small", "large"])
+async def test_an_answer_to_nobody_is_no_error_and_what_was_sent_ahead_is_not_served(body: bytes) -> None:
     clerk = Clerk(finish=nothing)
     async with serving(clerk) as site:
         peer = await site.peer()
-        await peer.send(post("/", LARGE[:500_000]))
-        await clerk.until("finish /")
-        await leave(peer)
+        await peer.send(get("/1") + get("/2"))
+        await clerk.until("finish /1")
+        peer.reset()
 
-        clerk.exchanges[0].answer(Response(200, (), LARGE))
+        clerk.exchanges[0].answer(Response(200, (), body))
         await trio.testing.wait_all_tasks_blocked()
-
-        clerk.exchanges[0].answer(Response(200))
         clerk.exchanges[0].close()
+
+    assert clerk.told == ["begin /1", "finish /1"]
 
 
 async def test_a_second_answer_is_not_sent() -> None:
@@ -141,16 +146,17 @@ async def test_a_second_answer_is_not_sent() -> None:
         assert (await peer.ask(get("/2"))).status == 200
 
 
-async def test_a_slow_reader_holds_up_nobody_and_gets_everything() -> None:
-    clerk = Clerk(finish=lambda exchange: exchange.answer(Response(200, (), LARGE)))
+@pytest.mark.parametrize(("count", "size"), [(3, len(LARGE)), (1000, 10_000)])
+async def test_a_slow_reader_holds_up_nobody_and_gets_everything(count: int, size: int) -> None:
+    clerk = Clerk(finish=lambda exchange: exchange.answer(Response(200, (), LARGE[:size])))
     async with serving(clerk) as site:
         slow, quick = await site.peer(), await site.peer()
-        await slow.send(get("/slow") + get("/slow") + get("/slow"))
+        await slow.send(get("/slow") * count)
         await clerk.until("finish /slow")
 
-        assert len((await quick.ask(get("/quick"))).body) == len(LARGE)
-        assert clerk.told.count("finish /slow") == 1
-        assert [len((await slow.answer()).body) for _ in range(3)] == [len(LARGE)] * 3
+        assert len((await quick.ask(get("/quick"))).body) == size
+        assert clerk.told.count("finish /slow") < count
+        assert [len((await slow.answer()).body) for _ in range(count)] == [size] * count
 
 
 async def test_a_slow_reader_that_stops_sending_gets_everything() -> None:
@@ -158,7 +164,7 @@ async def test_a_slow_reader_that_stops_sending_gets_everything() -> None:
     async with serving(clerk) as site:
         slow = await site.peer()
         await slow.send(get("/"))
-        await slow.send_eof()
+        slow.send_eof()
         await clerk.until("finish /")
         await trio.testing.wait_all_tasks_blocked()
 
@@ -239,22 +245,39 @@ async def test_garbage_in_a_body_is_abandoned_and_answered(words: bytes | None) 
     assert clerk.told == ["begin /", "abandon /"]
 
 
-async def test_a_connection_that_is_over_leaves_nothing_behind() -> None:
-    clerk = Clerk(begin=token)
+async def test_a_truncated_body_shows_nothing_of_the_one_before() -> None:
+    clerk = Clerk()
     async with serving(clerk) as site:
         peer = await site.peer()
-        for request in (get("/"), post("/", LARGE[:500_000]), chunked("/", b"body")):
-            await peer.ask(request)
-        tokens = [weakref.ref(exchange.context) for exchange in clerk.exchanges]
-        gc.disable()
-        try:
-            clerk.exchanges.clear()
-            await peer.close()
-            await trio.testing.wait_all_tasks_blocked()
+        await peer.ask(post("/1", b"secret" * 100_000))
+        clerk.exchanges.clear()
+        await peer.send(post("/2", b"public" * 100_000)[:300_000])
+        peer.send_eof()
+        await clerk.until("abandon /2")
 
-            assert [seen() for seen in tokens] == [None, None, None]
-        finally:
-            gc.enable()
+    assert b"secret" not in bytes(clerk.exchanges[0].request.body)
+
+
+def test_a_closed_connection_is_freed_at_once() -> None:
+    reactor = Reactor()
+    near, far = socket.socketpair()
+    near.setblocking(False)
+    gc.disable()
+    try:
+        clerk = Clerk()
+        connection = Connection(near, Shared(reactor, clerk), lambda _: None)
+        seen = weakref.ref(connection)
+        far.sendall(get("/") + chunked("/", b"bo", b"dy") + post("/", LARGE[:100_000])[:1000])
+        connection.on_ready(EPOLLIN)
+        connection.drop()
+        clerk.exchanges.clear()
+        del connection
+
+        assert seen() is None
+    finally:
+        gc.enable()
+        far.close()
+        reactor.close()
 
 
 async def test_an_idle_connection_does_not_hold_the_body_that_it_carried() -> None:

@@ -12,7 +12,7 @@ from supervisor.api.http import Response
 from supervisor.system.http_exchange import Exchange
 from supervisor.system.http_server import HttpServer, listen
 from supervisor.system.reactor import Reactor
-from tests.system.http_peers import Clerk, chunked, echo, get, nothing, post, serving
+from tests.system.http_peers import PATIENCE, Clerk, chunked, echo, get, nothing, post, serving
 
 
 async def test_a_request_is_told_as_it_was_sent() -> None:
@@ -53,6 +53,15 @@ async def test_an_answer_has_its_headers_its_length_and_the_date() -> None:
     date = parsedate_to_datetime(answer.headers.pop("date")).timestamp()
     assert (answer.status, answer.headers, answer.body) == (202, {"x-name": "value", "content-length": "4"}, b"body")
     assert before <= date <= time.time()
+
+
+async def test_the_date_goes_on() -> None:
+    async with serving(Clerk()) as site:
+        peer = await site.peer()
+        first = (await peer.ask(get("/"))).headers["date"]
+        with trio.fail_after(PATIENCE):
+            while (await peer.ask(get("/"))).headers["date"] == first:
+                pass
 
 
 async def test_a_head_request_is_answered_with_the_length_and_without_the_body() -> None:
@@ -252,7 +261,7 @@ async def test_whoever_finds_no_descriptor_left_is_served_when_there_is_one_agai
     async with serving(Clerk()) as site:
         first = await site.peer()
         await first.ask(get("/"))
-        second = await site.peer()
+        second = site.peer_in_line()
         limits = resource.getrlimit(resource.RLIMIT_NOFILE)
         free = os.dup(0)
         os.close(free)
@@ -262,6 +271,6 @@ async def test_whoever_finds_no_descriptor_left_is_served_when_there_is_one_agai
             await trio.testing.wait_all_tasks_blocked()
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, limits)
-        await first.close()
+        first.vanish()
 
         assert (await second.answer()).status == 200

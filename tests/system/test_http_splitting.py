@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from supervisor.api.http import Response
-from supervisor.system.http_answer import HeadEnds
 from supervisor.system.http_connection import Connection
 from supervisor.system.http_exchange import Exchange, Service
+from supervisor.system.http_input import DRAIN_BYTES
+from supervisor.system.http_shared import Shared
 from supervisor.system.reactor import Reactor
 from tests.system.http_peers import chunked, get, post
 
@@ -56,13 +57,16 @@ class Wire:
         self._reactor = Reactor()
         self._near, self._far = socket.socketpair()
         self._near.setblocking(False)
-        self._connection = Connection(self._near, self._reactor, service, HeadEnds(), lambda _: None)
+        self._answered = b""
+        self._connection = Connection(self._near, Shared(self._reactor, service), lambda _: None)
 
     def arrive(self, piece: bytes) -> None:
         """Let *piece* arrive, unless the connection is over."""
         with suppress(BrokenPipeError):
             self._far.sendall(piece)
         self._serve()
+        with suppress(BlockingIOError):
+            self._answered += self._far.recv(65536, socket.MSG_DONTWAIT)
 
     def end(self) -> bytes:
         """Let the end of the data arrive; everything that was answered."""
@@ -71,7 +75,7 @@ class Wire:
         self._connection.drop()
         self._reactor.close()
         with self._far:
-            return b"".join(iter(lambda: self._far.recv(65536), b""))
+            return self._answered + b"".join(iter(lambda: self._far.recv(65536), b""))
 
     def _serve(self) -> None:
         while self._near.fileno() >= 0 and select([self._near], [], [], 0)[0]:
@@ -130,6 +134,20 @@ def test_a_stream_in_single_bytes_gives_its_requests() -> None:
         Heard("POST", "/3?", {"transfer-encoding": "chunked"}, b"abc", {"a": "1"}),
         Heard("POST", "/4?", {"content-length": "4", "expect": "100-continue"}, b"1234"),
     ]
+
+
+def test_what_was_thrown_away_once_does_not_count_against_what_comes_later() -> None:
+    listener = Listener()
+    wire = Wire(listener)
+    unwanted, whole = post("/", bytes(100_000)), post("/", bytes(60_000))
+    wire.arrive(unwanted[:-1])
+    wire.arrive(unwanted[-1:])
+    count = DRAIN_BYTES // len(whole) + 1
+    for _ in range(count):
+        wire.arrive(whole)
+    wire.end()
+
+    assert len(listener.heard) == 1 + count
 
 
 class Patient(Listener):

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+import pytest
+
 from supervisor.system.memory import Memory
-from supervisor.system.procfs import all_descendants
 
 ACTORS = Path(__file__).parents[1] / "actors"
 MEBIBYTE = 1024 * 1024
@@ -20,13 +21,13 @@ INTERPRETER = 40 * MEBIBYTE
 @contextmanager
 def family() -> Iterator[tuple[int, IO[bytes], IO[bytes]]]:
     """A shell, its input, which it obeys, and its output. What descends from it stands for an environment."""
-    with subprocess.Popen(["sh"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as shell:
+    with subprocess.Popen(["sh"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, process_group=0) as shell:
         assert shell.stdin is not None
         assert shell.stdout is not None
-        yield shell.pid, shell.stdin, shell.stdout
-        for process in all_descendants(shell.pid):
-            os.kill(process.pid, signal.SIGKILL)
-        shell.kill()
+        try:
+            yield shell.pid, shell.stdin, shell.stdout
+        finally:
+            os.killpg(shell.pid, signal.SIGKILL)
 
 
 def hog(mebibytes: int, *words: str) -> str:
@@ -83,6 +84,57 @@ def test_the_peak_never_falls_and_rises_again_only_above_itself() -> None:
 
         assert memory.peak() > max(peak, 120 * MEBIBYTE)
         memory.close()
+
+
+def test_files_of_processes_that_are_gone_are_closed() -> None:
+    with family() as (shell, commands, output):
+        memory = Memory(shell)
+        first = start(commands, output, hog(1))
+        memory.peak()
+        descriptors = len(os.listdir("/proc/self/fd"))
+        stop(commands, output, first)
+        start(commands, output, hog(1))
+        memory.peak()
+
+        assert len(os.listdir("/proc/self/fd")) == descriptors
+        memory.close()
+
+
+REUSE = """
+import os, subprocess, sys
+sys.path.insert(0, sys.argv[1])
+from supervisor.system.memory import Memory
+memory = Memory(os.getpid())
+def start(mebibytes):
+    hog = subprocess.Popen([sys.executable, sys.argv[2], mebibytes], stdout=subprocess.PIPE)
+    hog.stdout.readline()
+    return hog
+first = start("1")
+memory.peak()
+first.kill()
+first.wait()
+with open("/proc/sys/kernel/ns_last_pid", "w") as last_pid:
+    last_pid.write(str(first.pid - 1))
+second = start("100")
+print(second.pid == first.pid, memory.peak() >> 20 >= 100)
+"""
+"""Two processes with the same number, one after the other."""
+
+
+def namespaces_can_be_made() -> bool:
+    argv = ["unshare", "--pid", "--fork", "--mount-proc", "test", "-w", "/proc/sys/kernel/ns_last_pid"]
+    return subprocess.run(argv, check=False, capture_output=True).returncode == 0
+
+
+@pytest.mark.skipif(not namespaces_can_be_made(), reason="needs the right to make a pid namespace")
+def test_a_new_process_with_the_number_of_a_dead_one_counts() -> None:
+    argv = [sys.executable, "-c", REUSE, str(ACTORS.parents[1]), str(ACTORS / "hog.py")]
+
+    done = subprocess.run(
+        ["unshare", "--pid", "--fork", "--mount-proc", *argv], check=True, capture_output=True, text=True
+    )
+
+    assert done.stdout == "True True\n"
 
 
 def test_what_a_process_took_since_the_last_measurement_counts() -> None:

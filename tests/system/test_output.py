@@ -145,6 +145,20 @@ async def test_what_a_child_wrote_before_its_end_can_be_had_at_once() -> None:
     reactor.close()
 
 
+def test_a_drain_takes_everything_that_a_pipe_holds() -> None:
+    reactor, stdout = Reactor(), Lines()
+    pipe = Pipe(reactor, stdout)
+    content = (b"x" * 63 + b"\n") * 1024
+    assert os.write(pipe.child_end, content) == 64 * 1024
+
+    pipe.drain()
+
+    assert b"".join(stdout.all) == content
+    os.close(pipe.child_end)
+    pipe.close()
+    reactor.close()
+
+
 async def test_a_child_that_never_stops_writing_cannot_hold_up_a_drain() -> None:
     async with pumped() as reactor:
         stdout = Lines()

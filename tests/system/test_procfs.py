@@ -1,6 +1,9 @@
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,61 +26,51 @@ import os, signal
 for _ in range(1000):
     if os.fork() == 0:
         signal.pause()
-print("ready", flush=True)
+print(1000, flush=True)
 signal.pause()
 """
 """More children than one page of numbers holds."""
 
 THREADED = """
 import subprocess, sys, threading
-started = []
-thread = threading.Thread(target=lambda: started.append(subprocess.Popen(["sleep", "1000"])))
-thread.start()
-while not started:
-    pass
-print(started[0].pid, flush=True)
-threading.Event().wait()
+def start():
+    print(subprocess.Popen(["sleep", "1000"]).pid, flush=True)
+    threading.Event().wait()
+threading.Thread(target=start).start()
 """
-"""A child of a thread that is not the first one. The thread ends; its child is then kept in the list of another."""
+"""A child of a thread that is not the first one."""
+
+
+@contextmanager
+def family(*argv: str) -> Iterator[tuple[int, list[int]]]:
+    """A parent and the numbers in its first line; nobody of its group survives."""
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, process_group=0) as parent:
+        assert parent.stdout is not None
+        try:
+            yield parent.pid, [int(word) for word in parent.stdout.readline().split()]
+        finally:
+            os.killpg(parent.pid, signal.SIGKILL)
 
 
 def test_both_ways_find_children_and_grandchildren() -> None:
     script = "sleep 1000 & sh -c 'sleep 1000 & echo $$ $!; wait' & wait"
-    with subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE) as shell:
-        assert shell.stdout is not None
-        inner, sleeper = map(int, shell.stdout.readline().split())
-
-        found = descendants(shell.pid)
+    with family("sh", "-c", script) as (parent, inner_and_sleeper):
+        found = descendants(parent)
 
         assert len(found) == 3
-        assert {inner, sleeper} < found
-        assert {process.pid for process in all_descendants(shell.pid)} == found
-        for pid in found:
-            os.kill(pid, 9)
+        assert set(inner_and_sleeper) < found
+        assert {process.pid for process in all_descendants(parent)} == found
 
 
 def test_a_thousand_children_are_found() -> None:
-    with subprocess.Popen([sys.executable, "-c", MANY], stdout=subprocess.PIPE) as parent:
-        assert parent.stdout is not None
-        assert parent.stdout.readline() == b"ready\n"
-
-        found = descendants(parent.pid)
-
-        for process in all_descendants(parent.pid):
-            os.kill(process.pid, 9)
-        parent.kill()
-        assert len(found) == 1000
+    with family(sys.executable, "-c", MANY) as (parent, _):
+        assert len(descendants(parent)) == 1000
 
 
 def test_the_children_of_every_thread_count() -> None:
-    with subprocess.Popen([sys.executable, "-c", THREADED], stdout=subprocess.PIPE) as parent:
-        assert parent.stdout is not None
-        child = int(parent.stdout.readline())
-
-        assert descendants(parent.pid) == {child}
-        assert {process.pid for process in all_descendants(parent.pid)} == {child}
-        os.kill(child, 9)
-        parent.kill()
+    with family(sys.executable, "-c", THREADED) as (parent, children):
+        assert descendants(parent) == set(children)
+        assert {process.pid for process in all_descendants(parent)} == set(children)
 
 
 def test_the_name_of_a_program_may_hold_anything(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 
 from supervisor.lifecycle.exits import ExitStatus
 from supervisor.system.children import launch
@@ -127,13 +128,14 @@ async def test_a_hundred_exits_at_once_are_a_hundred_reports() -> None:
 
 
 async def test_a_blocked_sigchld_is_received_all_the_same() -> None:
+    pid, output = start("stubborn.py")
+    assert first_line(output) == b"ready\n"
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     async with reaping() as exits:
-        await trio.lowlevel.checkpoint()
-        pid, output = start("chatter.py", "exit:5")
-        os.close(output)
+        await trio.testing.wait_all_tasks_blocked()
+        os.kill(pid, signal.SIGKILL)
 
-        assert await exits.until(bool) == {pid: ExitStatus(code=5)}
+        assert await exits.until(bool) == {pid: ExitStatus(signal=9)}
 
 
 @pytest.mark.usefixtures("_subreaper")

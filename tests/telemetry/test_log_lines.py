@@ -1,0 +1,88 @@
+"""The platform's lines in the log, character by character."""
+
+import pytest
+
+from supervisor.lifecycle.invocation import Invocation
+from supervisor.lifecycle.milestones import (
+    Ending,
+    ExtensionReported,
+    InitPhase,
+    InitReported,
+    InitStarted,
+    InvocationReported,
+    InvocationStarted,
+    Status,
+)
+from supervisor.telemetry import log_lines
+
+FAILED = Ending(Status.ERROR, "Runtime.ExitError")
+TIMED_OUT = Ending(Status.TIMEOUT)
+
+
+def test_only_an_init_of_its_own_has_a_start_line() -> None:
+    assert log_lines.init_start(InitStarted(InitPhase.INIT)) == "INIT_START Runtime Version: \tRuntime Version ARN: \n"
+    assert log_lines.init_start(InitStarted(InitPhase.INVOKE)) == ""
+
+
+def test_an_extension_is_shown_with_its_state_events_and_error() -> None:
+    ready = ExtensionReported("a.sh", "Ready", ("INVOKE", "SHUTDOWN"))
+    failed = ExtensionReported("b", "LaunchError", (), "PermissionDenied")
+
+    assert log_lines.extension(ready) == "EXTENSION\tName: a.sh\tState: Ready\tEvents: [INVOKE, SHUTDOWN]\n"
+    expected = "EXTENSION\tName: b\tState: LaunchError\tEvents: []\tError Type: PermissionDenied\n"
+    assert log_lines.extension(failed) == expected
+
+
+def test_an_init_is_reported_when_it_failed() -> None:
+    init, invoke = InitPhase.INIT, InitPhase.INVOKE
+
+    assert log_lines.init_report(InitReported(init, Ending(), 1.0)) == ""
+    assert (
+        log_lines.init_report(InitReported(init, TIMED_OUT, 10.00804))
+        == "INIT_REPORT Init Duration: 10008.04 ms\tPhase: init\tStatus: timeout\n"
+    )
+    assert (
+        log_lines.init_report(InitReported(invoke, FAILED, 0.5))
+        == "INIT_REPORT Init Duration: 500.00 ms\tPhase: invoke\tStatus: error\tError Type: Runtime.ExitError\n"
+    )
+
+
+def test_start_end_and_report_have_one_request_id() -> None:
+    invocation = Invocation("8d6e")
+
+    assert log_lines.start(InvocationStarted(invocation), "7") == "START RequestId: 8d6e Version: 7\n"
+    assert log_lines.end_and_report(InvocationReported(invocation, Ending(), 0.93359), 128, 9) == (
+        "END RequestId: 8d6e\n"
+        "REPORT RequestId: 8d6e\tDuration: 933.59 ms\tBilled Duration: 934 ms\tMemory Size: 128 MB\t"
+        "Max Memory Used: 9 MB\t\n"
+    )
+
+
+def test_the_first_report_has_the_init_duration_and_bills_it() -> None:
+    milestone = InvocationReported(Invocation("8d6e"), Ending(), 0.0167, 0.88855)
+
+    line = log_lines.end_and_report(milestone, 128, 9)
+
+    assert line.endswith(
+        "Billed Duration: 906 ms\tMemory Size: 128 MB\tMax Memory Used: 9 MB\tInit Duration: 888.55 ms\t\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("ending", "end"),
+    [
+        (TIMED_OUT, "Max Memory Used: 9 MB\tStatus: timeout\n"),
+        (FAILED, "\tStatus: error\tError Type: Runtime.ExitError\n"),
+    ],
+)
+def test_the_report_of_a_failure_says_so_and_ends_without_a_tab(ending: Ending, end: str) -> None:
+    assert log_lines.end_and_report(InvocationReported(Invocation("8d6e"), ending, 3.0), 128, 9).endswith(end)
+
+
+@pytest.mark.rule("lifecycle/billed-duration-rounds-up")
+@pytest.mark.parametrize(
+    ("duration", "init_duration", "billed"),
+    [(0.001, None, 1), (0.00101, None, 2), (0.0, None, 0), (0.13361, 0.08, 214), (3.0, 0.81672, 3817)],
+)
+def test_what_is_billed_is_rounded_up_to_a_millisecond(duration: float, init_duration: float, billed: int) -> None:
+    assert log_lines.billed_ms(duration, init_duration) == billed
