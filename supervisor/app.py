@@ -17,10 +17,13 @@ from supervisor.gateway.peers import PeerService
 from supervisor.lifecycle.events import EnvironmentStarted, ShutdownRequested
 from supervisor.lifecycle.exits import ExitStatus
 from supervisor.lifecycle.model import Settings
+from supervisor.log import Log
 from supervisor.option_values import Address
 from supervisor.processes import Commands, Processes
 from supervisor.report import Report
+from supervisor.system.clock import Clock
 from supervisor.system.console import Console
+from supervisor.system.delivery import Delivery
 from supervisor.system.diagnostics import DiagnosticHandler
 from supervisor.system.files import extensions_disabled, extensions_in
 from supervisor.system.hosts import name_sandbox
@@ -28,6 +31,8 @@ from supervisor.system.http_server import HttpServer, listen
 from supervisor.system.memory import Memory
 from supervisor.system.reactor import Reactor
 from supervisor.system.reaper import become_subreaper, reap
+from supervisor.telemetry.hub import Telemetry
+from supervisor.telemetry.log_format import JsonFormat, TextFormat
 
 EXIT_FAILED: Final = 1
 """The supervisor could not start; standard error says why."""
@@ -90,7 +95,13 @@ class Application:
         _log.info("The runtime and the extensions call at %s", runtime_api)
         self._reactor = reactor
         self._memory = Memory(os.getpid())
-        self._processes = Processes(_commands(config, str(runtime_api)), stdout, stderr, self._memory)
+        self._delivery = Delivery()
+        clock, function = Clock(), config.function
+        telemetry = Telemetry(function, clock.epoch, self._delivery, json_format=config.json_logs)
+        log = Log(stdout, stderr, telemetry, prefixed=config.log_prefix)
+        log_format = JsonFormat(function, clock.epoch) if config.json_logs else TextFormat(function)
+        self._processes = Processes(_commands(config, str(runtime_api)), log, self._memory)
+        report = Report(log_format, log, telemetry, self._memory, self._processes.drain_output)
         self._ended = trio.Event()
         self._exit_code = 0
         self._environment = Environment(
@@ -101,13 +112,13 @@ class Application:
                 init_limit=config.init_timeout,
             ),
             self._processes,
-            Report(config.function, stdout, self._memory, self._processes.drain_output),
+            report,
             close_connections=self._close_peers,
             ended=self._ended.set,
         )
-        peer_service = PeerService(self._environment, config.function, extensions_enabled=extensions_enabled)
+        peer_service = PeerService(self._environment, report, function, extensions_enabled=extensions_enabled)
         self._peer_server = HttpServer(reactor, peers, peer_service)
-        caller_service = CallerService(self._environment, config.function, raw_payload=config.raw_payload)
+        caller_service = CallerService(self._environment, log.tail, function, raw_payload=config.raw_payload)
         self._caller_server = HttpServer(reactor, callers, caller_service)
 
     async def supervise(self) -> int:
@@ -116,6 +127,7 @@ class Application:
             nursery.start_soon(self._reactor.pump)
             nursery.start_soon(self._environment.watch_time)
             nursery.start_soon(reap, self._exited)
+            await nursery.start(self._delivery.run)
             await nursery.start(self._watch_signals)
             self._environment.dispatch(EnvironmentStarted())
             await self._ended.wait()

@@ -29,6 +29,8 @@ class Config:
         queue_size: How many invocations may wait while one runs.
         init_timeout: The limit of an init that runs on its own, in seconds.
         raw_payload: Whether a payload may be something else than JSON.
+        json_logs: Whether the function's log format is JSON, and so that of the platform's lines.
+        log_prefix: Whether every line that is shown begins with its source.
         log_level: The least important thing that the supervisor tells of itself.
         environ: The environment variables that we were given, all of them.
         warnings: What the user should know before anything is started, one line each.
@@ -43,6 +45,8 @@ class Config:
     queue_size: int
     init_timeout: float
     raw_payload: bool
+    json_logs: bool
+    log_prefix: bool
     log_level: LogLevel
     environ: Mapping[str, str]
     warnings: tuple[str, ...]
@@ -66,6 +70,8 @@ def read_config(command_line: CommandLine, environ: Mapping[str, str], image: Im
         queue_size=choices.value(options.QUEUE_SIZE),
         init_timeout=choices.value(options.INIT_TIMEOUT),
         raw_payload=choices.value(options.RAW_PAYLOAD),
+        json_logs=choices.value(options.LOG_FORMAT),
+        log_prefix=choices.value(options.LOG_PREFIX),
         log_level=choices.value(options.LOG_LEVEL),
         environ=environ,
         warnings=tuple(_warnings(choices)),

@@ -64,7 +64,7 @@ class Environment:
         self._perform: dict[type, Callable[..., None]] = {
             order.SendInvocation: self._mailboxes.send_invocation,
             order.SendInvoke: self._mailboxes.send_invoke,
-            order.SendShutdown: self._mailboxes.send_shutdown,
+            order.SendShutdown: self._send_shutdown,
             order.AnswerCaller: self._answer_caller,
             order.LaunchExtension: lambda launch: processes.launch_extension(launch.name, self.dispatch),
             order.LaunchRuntime: lambda _: processes.launch_runtime(self.dispatch),
@@ -143,6 +143,18 @@ class Environment:
                 self._perform.get(type(effect), self._report.tell)(effect)
         finally:
             self._performing = False
+
+    def extension_name(self, extension_id: str) -> str:
+        """The name of the extension that has this identifier.
+
+        Raises:
+            ProtocolError: 403, nobody has it.
+        """
+        return self._lifecycle.extension_name(extension_id)
+
+    def _send_shutdown(self, event: order.SendShutdown) -> None:
+        """Extensions stop to listen when they are told: what there is to tell them is delivered first."""
+        self._report.deliver(lambda: self._mailboxes.send_shutdown(event))
 
     def _answer_caller(self, answer: order.AnswerCaller) -> None:
         self._callers.pop(answer.invocation)(answer.outcome)

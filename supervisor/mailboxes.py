@@ -54,9 +54,10 @@ class Mailboxes:
         self._extensions.pop(order.extension_id).answer(event)
 
     def send_shutdown(self, order: SendShutdown) -> None:
-        """Answer an extension's poll with a SHUTDOWN event."""
+        """Answer an extension's poll with a SHUTDOWN event, unless the extension has gone meanwhile."""
         deadline_ms = self._clock.epoch_ms(order.deadline)
-        self._extensions.pop(order.extension_id).answer(extensions_api.shutdown_event(order.reason, deadline_ms))
+        if poll := self._extensions.pop(order.extension_id, None):
+            poll.answer(extensions_api.shutdown_event(order.reason, deadline_ms))
 
     def clear(self) -> None:
         """Close every parked poll unanswered: those who sent them are gone."""

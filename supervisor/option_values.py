@@ -68,6 +68,13 @@ def switch(text: str) -> bool:
         raise ValueError(f"must be one of 1, true, yes, 0, false, no, not {quoted(text)}") from None
 
 
+def is_json(text: str) -> bool:
+    """Whether a log format is JSON rather than Text (AWS: Lambda advanced logging controls)."""
+    if text.lower() not in ("text", "json"):
+        raise ValueError(f"must be Text or JSON, not {quoted(text)}")
+    return text.lower() == "json"
+
+
 def path(text: str) -> str:
     """The path of a file or folder, which need not exist."""
     if not text:

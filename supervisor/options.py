@@ -8,7 +8,18 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from supervisor.lifecycle.limits import INIT_SECONDS
-from supervisor.option_values import LogLevel, address, log_level, path, seconds, switch, text, whole_number, word
+from supervisor.option_values import (
+    LogLevel,
+    address,
+    is_json,
+    log_level,
+    path,
+    seconds,
+    switch,
+    text,
+    whole_number,
+    word,
+)
 
 FUNCTION_TIMEOUT_LIMITS: Final = (1, 900)
 """The function timeout, in whole seconds (AWS: Lambda quotas, "Function timeout")."""
@@ -112,6 +123,14 @@ RAW_PAYLOAD: Final = Option(
     variables=("SUPERVISOR_RAW_PAYLOAD",),
 )
 
+LOG_PREFIX: Final = Option(
+    switch,
+    "begin every line with its source: [function], [extension NAME], [platform]",
+    default="0",
+    flags=("--log-prefix",),
+    variables=("SUPERVISOR_LOG_PREFIX",),
+)
+
 ENABLE_INIT_CACHING: Final = Option(
     text, "accepted because aws-lambda-rie has it; has no effect", flags=("--enable-init-caching",)
 )
@@ -123,6 +142,7 @@ OPTIONS: Final[tuple[Option[object], ...]] = (
     QUEUE_SIZE,
     INIT_TIMEOUT,
     RAW_PAYLOAD,
+    LOG_PREFIX,
     LOG_LEVEL,
     ENABLE_INIT_CACHING,
     HELP,
@@ -166,6 +186,13 @@ ACCOUNT_ID: Final = Option(
     word, "the account of the function's ARN", default="012345678912", variables=("AWS_ACCOUNT_ID",)
 )
 
+LOG_FORMAT: Final = Option(
+    is_json,
+    "the format of the log: Text or JSON",
+    default="Text",
+    variables=("AWS_LAMBDA_LOG_FORMAT",),
+)
+
 LOG_GROUP_NAME: Final = Option(
     text, "the log group; unset, /aws/lambda/ and the name", variables=("AWS_LAMBDA_LOG_GROUP_NAME",)
 )
@@ -182,6 +209,7 @@ FUNCTION_SETTINGS: Final[tuple[Option[object], ...]] = (
     FUNCTION_MEMORY_SIZE,
     REGION,
     ACCOUNT_ID,
+    LOG_FORMAT,
     LOG_GROUP_NAME,
     LOG_STREAM_NAME,
 )

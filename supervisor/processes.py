@@ -19,15 +19,20 @@ from supervisor.lifecycle.events import (
     RuntimeLaunchFailed,
 )
 from supervisor.lifecycle.exits import ExitStatus
-from supervisor.system.children import Child, launch
-from supervisor.system.console import Console
+from supervisor.log import Log
+from supervisor.system.children import Child, Outputs, launch
 from supervisor.system.files import BOOTSTRAPS
 from supervisor.system.launch_errors import WorkingDirectoryError, launch_error_text, missing_bootstrap_text
 from supervisor.system.memory import Memory
 from supervisor.system.output import Pipe
 from supervisor.system.reaper import kill_descendants
+from supervisor.telemetry.frames import Frame
+from supervisor.telemetry.subscription import Category
 
 Dispatch = Callable[[Event], None]
+
+LOG_FD_VARIABLE: Final = "_LAMBDA_TELEMETRY_LOG_FD"
+"""The descriptor for the framed log of the runtime's client (awslambdaric and those of Node.js, Java, Ruby, .NET)."""
 
 _RUNTIME: Final = ""
 """The runtime's place among the names of the extensions, none of which is empty."""
@@ -55,14 +60,13 @@ class Commands:
 class Processes:
     """Starts, signals and forgets processes; knows which pid is whose."""
 
-    def __init__(self, commands: Commands, stdout: Console, stderr: Console, memory: Memory) -> None:
+    def __init__(self, commands: Commands, log: Log, memory: Memory) -> None:
         self._commands = commands
-        self._stdout = stdout
-        self._stderr = stderr
+        self._log = log
         self._memory = memory
         self._children: dict[str, Child] = {}
         self._names: dict[int, str] = {}
-        self._pipes: list[Pipe] = []
+        self._pipes: list[Pipe[bytes] | Pipe[Frame]] = []
 
     def launch_runtime(self, dispatch: Dispatch) -> None:
         """Start the runtime; a failure is dispatched."""
@@ -72,7 +76,7 @@ class Processes:
             dispatch(RuntimeLaunchFailed(Fault.RUNTIME_INVALID_ENTRYPOINT, text))
             return
         try:
-            self._launch(_RUNTIME, commands.runtime, commands.runtime_environ)
+            self._launch_runtime(commands.runtime, commands.runtime_environ)
         except WorkingDirectoryError as error:
             dispatch(RuntimeLaunchFailed(Fault.RUNTIME_INVALID_WORKING_DIR, launch_error_text(error)))
         except OSError as error:
@@ -82,15 +86,26 @@ class Processes:
         """Start the external extension *name*; a failure is dispatched."""
         path = os.path.join(self._commands.extensions_dir, name)
         try:
-            self._launch(name, (path,), self._commands.extension_environ)
+            out, err = self._open_pipes(Category.EXTENSION, f"extension {name}")
+            self._launch(name, (path,), self._commands.extension_environ, Outputs(out.child_end, err.child_end))
         except OSError as error:
             kind = "PermissionDenied" if error.errno == errno.EACCES else "UnknownError"
             dispatch(ExtensionLaunchFailed(name, kind, launch_error_text(error)))
 
-    def _launch(self, name: str, argv: tuple[str, ...], environ: Mapping[str, str]) -> None:
-        out, err = self._stdout.open_pipe(), self._stderr.open_pipe()
-        self._pipes += (out, err)
-        child = launch(argv, environ, self._commands.working_directory, out.child_end, err.child_end)
+    def _launch_runtime(self, argv: tuple[str, ...], environ: Mapping[str, str]) -> None:
+        out, err = self._open_pipes(Category.FUNCTION, "function")
+        frames = self._log.open_frames("function")
+        self._pipes.append(frames)
+        environ = {**environ, LOG_FD_VARIABLE: str(frames.child_end)}
+        self._launch(_RUNTIME, argv, environ, Outputs(out.child_end, err.child_end, frames.child_end))
+
+    def _open_pipes(self, category: Category, source: str) -> tuple[Pipe[bytes], Pipe[bytes]]:
+        pipes = self._log.open_pipes(category, source)
+        self._pipes += pipes
+        return pipes
+
+    def _launch(self, name: str, argv: tuple[str, ...], environ: Mapping[str, str], outputs: Outputs) -> None:
+        child = launch(argv, environ, self._commands.working_directory, outputs)
         self._children[name] = child
         self._names[child.pid] = name
 
@@ -117,6 +132,7 @@ class Processes:
         if name is None:
             return
         self.drain_output()
+        self._log.end_of_process()
         dispatch(ExtensionExited(name, status) if name else RuntimeExited(status))
 
     def drain_output(self) -> None:

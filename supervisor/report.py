@@ -1,26 +1,29 @@
-"""Tells what happened in one environment: every milestone becomes the line that Lambda would write.
+"""Tells what happened in one environment: every milestone becomes a line of the log and a record for subscribers.
 
-The words are `telemetry.log_lines`'; here is what they need from the world: the memory in use, and the order of the
-output.
+What both say is `telemetry`'s matter; here is what they need from the world: the moment, the memory in use, and the
+order of the output.
 """
 
 import logging
 from collections.abc import Callable
 
-from supervisor.function import Function
 from supervisor.lifecycle.milestones import (
     ExtensionReported,
+    InitPhase,
     InitReported,
     InitStarted,
     InvocationReported,
     InvocationStarted,
     Milestone,
+    RuntimeDone,
     ShutdownEnded,
-    ShutdownStarted,
 )
-from supervisor.system.console import Console
+from supervisor.log import Log
+from supervisor.system.clock import Clock
 from supervisor.system.memory import Memory
-from supervisor.telemetry import log_lines
+from supervisor.telemetry.hub import Telemetry
+from supervisor.telemetry.log_format import LogFormat
+from supervisor.telemetry.subscription import Subscription
 
 _MEGABYTE = 1024 * 1024
 
@@ -28,46 +31,68 @@ _log = logging.getLogger(__name__)
 
 
 class Report:
-    """Writes the platform's log lines.
+    """Reports milestones and subscriptions.
 
     Args:
-        function: The function that is served.
-        console: Where the lines go.
+        log_format: What the lines look like.
+        log: Where the lines go.
+        telemetry: Where the records go.
         memory: Measures the processes of the environment.
-        drain_output: Forwards what the processes have written so far, so that it comes before the line about it.
+        drain_output: Forwards what the processes have written so far, so that it comes before what is told about it.
     """
 
-    def __init__(self, function: Function, console: Console, memory: Memory, drain_output: Callable[[], None]) -> None:
-        self._function = function
-        self._console = console
+    def __init__(
+        self, log_format: LogFormat, log: Log, telemetry: Telemetry, memory: Memory, drain_output: Callable[[], None]
+    ) -> None:
+        self._format = log_format
+        self._lines = log
+        self._telemetry = telemetry
         self._memory = memory
         self._drain_output = drain_output
+        self._clock = Clock()
+        self._init_is_own = True
 
     def tell(self, milestone: Milestone) -> None:
-        """Write the line of *milestone*, if it has one."""
+        """Report *milestone*."""
+        now = self._clock.now()
+        memory_used_mb = 0
         match milestone:
-            case InvocationStarted():
-                self._drain_output()
-                self._write(log_lines.start(milestone, self._function.version))
             case InvocationReported():
                 self._drain_output()
-                memory_used = max(1, -(-self._memory.peak() // _MEGABYTE))
-                self._write(log_lines.end_and_report(milestone, self._function.memory_mb, memory_used))
-            case InitStarted():
-                self._write(log_lines.init_start(milestone))
-            case ExtensionReported():
-                self._write(log_lines.extension(milestone))
-            case InitReported():
-                # Whoever ends before the next report was measured at least here.
-                self._memory.peak()
+                memory_used_mb = max(1, -(-self._memory.peak() // _MEGABYTE))
+            case InvocationStarted() | RuntimeDone() | InitReported():
                 self._drain_output()
-                self._write(log_lines.init_report(milestone))
-            case ShutdownStarted():
-                self._memory.peak()
+            case InitStarted(phase):
+                self._init_is_own = phase is InitPhase.INIT
             case ShutdownEnded(killed=names) if names:
                 _log.warning("Killed at the deadline of the shutdown, because still running: %s", ", ".join(names))
+        self._telemetry.tell(milestone, now, memory_used_mb)
+        is_of_init = isinstance(milestone, InitStarted | ExtensionReported | InitReported)
+        self._write(self._format.milestone(milestone, now, memory_used_mb), is_of_init=is_of_init)
+        if isinstance(milestone, InvocationReported):
+            self._lines.tail.complete()
 
-    def _write(self, line: str) -> None:
+    def deliver(self, then: Callable[[], None]) -> None:
+        """Let subscribers have everything that was told so far, and call *then*, after a bounded time in any case."""
+        self._telemetry.deliver(then)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether extensions may subscribe."""
+        return self._telemetry.is_open
+
+    def subscribe(self, name: str, subscription: Subscription) -> bool:
+        """Let the extension *name* have what it asks for; whether it had the same already.
+
+        Raises:
+            ProtocolError: 400, it has subscribed to the other API, or too often.
+        """
+        now = self._clock.now()
+        repeated = self._telemetry.subscribe(name, subscription, now)
+        self._write(self._format.subscription(name, subscription, now, repeated=repeated), is_of_init=True)
+        return repeated
+
+    def _write(self, line: str, *, is_of_init: bool) -> None:
+        """Write *line*; what the platform says of an init on its own is in no invocation's tail (recorded on AWS)."""
         if line:
-            # An extension's name may be any bytes, as a file's may.
-            self._console.write([line.encode(errors="surrogateescape")])
+            self._lines.write(line, in_tail=not (is_of_init and self._init_is_own))

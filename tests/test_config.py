@@ -45,6 +45,8 @@ def test_without_options_the_defaults_are_those_of_rie_and_lambda() -> None:
         queue_size=100,
         init_timeout=10.0,
         raw_payload=False,
+        json_logs=False,
+        log_prefix=False,
         log_level=LogLevel.WARN,
         environ=environ,
         warnings=(),

@@ -7,7 +7,7 @@ import json
 import re
 from typing import Final
 
-from supervisor.api.http import JSON, TEXT, Request, Response, refused, render_json
+from supervisor.api.http import JSON, TEXT, Request, Response, render_json
 from supervisor.errors import ProtocolError
 from supervisor.lifecycle.events import ExtensionExitErrorReported, ExtensionInitErrorReported, ExtensionRegistered
 from supervisor.lifecycle.invocation import Invocation
@@ -23,11 +23,6 @@ _UUID: Final = re.compile(
 
 _EMPTY: Final = "unexpected end of JSON input"
 """What the platform's parser says of an empty body."""
-
-TELEMETRY_NOT_SUPPORTED: Final = refused(ProtocolError(202, "Telemetry.NotSupported", "Telemetry API is not supported"))
-LOGS_NOT_SUPPORTED: Final = refused(ProtocolError(202, "Logs.NotSupported", "Logs API is not supported"))
-"""A subscription is answered, so that the extension lives on, and nothing is delivered (RIE 1.170
-`runtimelogs_stub.go`)."""
 
 
 def identifier(request: Request) -> str:

@@ -164,14 +164,19 @@ def too_large() -> ProtocolError:
     return ProtocolError(413, "RequestTooLargeException", text)
 
 
-def answer(invocation: Invocation, outcome: Outcome, version: str) -> Response:
-    """Answer a caller. A failure of the function is a 200 with `X-Amz-Function-Error`, as Lambda's callers know it."""
+def answer(invocation: Invocation, outcome: Outcome, version: str, log_tail: bytes | None = None) -> Response:
+    """Answer a caller, who gets *log_tail* if it is given.
+
+    A failure of the function is a 200 with `X-Amz-Function-Error`, as Lambda's callers know it.
+    """
     headers: Headers = (
         ("x-amzn-RequestId", invocation.request_id),
         ("x-amzn-Remapped-Content-Length", "0"),
         ("X-Amz-Executed-Version", version),
         ("X-Amzn-Trace-Id", invocation.trace_id),
     )
+    if log_tail is not None:
+        headers += (("X-Amz-Log-Result", base64.b64encode(log_tail).decode()),)
     if isinstance(outcome, Unavailable):
         return refused(ProtocolError(500, "ServiceException", outcome.message), invocation.request_id)
     if isinstance(outcome, PlatformError):

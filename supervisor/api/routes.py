@@ -42,8 +42,11 @@ ROUTES: Final[Mapping[str, tuple[str, Endpoint]]] = {
     "/2020-01-01/extension/event/next": ("GET", Endpoint.EXTENSION_NEXT),
     "/2020-01-01/extension/init/error": ("POST", Endpoint.EXTENSION_INIT_ERROR),
     "/2020-01-01/extension/exit/error": ("POST", Endpoint.EXTENSION_EXIT_ERROR),
+    # AWS prints these two with and without a final slash.
     "/2020-08-15/logs": ("PUT", Endpoint.LOGS_SUBSCRIBE),
+    "/2020-08-15/logs/": ("PUT", Endpoint.LOGS_SUBSCRIBE),
     "/2022-07-01/telemetry": ("PUT", Endpoint.TELEMETRY_SUBSCRIBE),
+    "/2022-07-01/telemetry/": ("PUT", Endpoint.TELEMETRY_SUBSCRIBE),
 }
 
 _WITH_REQUEST_ID: Final = re.compile(r"(/2018-06-01/runtime/invocation/)([^/]+)(/(?:response|error))")
@@ -54,7 +57,8 @@ _OF_EXTENSIONS: Final = ("/2020-01-01/", "/2020-08-15/", "/2022-07-01/")
 def find(method: str, path: str, *, extensions_enabled: bool = True) -> Route | Response:
     """The route of a request, or the answer that it gets when there is none.
 
-    Unknown paths, and known ones with a trailing slash, give 404, wrong methods 405 with `Allow` (RIE 1.170 does so).
+    Unknown paths, most of those with a trailing slash among them, give 404, wrong methods 405 with `Allow` (RIE 1.170
+    does so).
     """
     row, request_id = ROUTES.get(path), ""
     if row is None and (match := _WITH_REQUEST_ID.fullmatch(path)):

@@ -8,6 +8,7 @@ from supervisor.function import Function
 from supervisor.lifecycle.invocation import Outcome
 from supervisor.system.http_exchange import Exchange
 from supervisor.system.identifiers import new_trace_id, new_uuid
+from supervisor.telemetry.tail import LogTail
 
 
 class CallerService:
@@ -15,12 +16,16 @@ class CallerService:
 
     Args:
         environment: Where the invocations run.
+        tail: The end of its log.
         function: The function that they invoke.
         raw_payload: Whether a payload may be something else than JSON.
     """
 
-    def __init__(self, environment: Environment, function: Function, *, raw_payload: bool = False) -> None:
+    def __init__(
+        self, environment: Environment, tail: LogTail, function: Function, *, raw_payload: bool = False
+    ) -> None:
         self._environment = environment
+        self._tail = tail
         self._function = function
         self._raw_payload = raw_payload
 
@@ -52,7 +57,8 @@ class CallerService:
             return
 
         def answer(outcome: Outcome) -> None:
-            exchange.answer(invoke_api.answer(invocation, outcome, function.version))
+            log_tail = bytes(self._tail) if invocation.wants_log_tail else None
+            exchange.answer(invoke_api.answer(invocation, outcome, function.version, log_tail))
 
         self._environment.invoke(invocation, answer)
 

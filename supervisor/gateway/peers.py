@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from supervisor.api import extensions_api, routes, runtime_api
+from supervisor.api import extensions_api, routes, runtime_api, telemetry_api
 from supervisor.api.http import ACCEPTED, Response, refused
 from supervisor.api.routes import Endpoint, Route
 from supervisor.environment import Environment
@@ -12,8 +12,10 @@ from supervisor.errors import ProtocolError
 from supervisor.function import Function
 from supervisor.lifecycle.events import Event, ResponseModeRefused, UploadOversized, UploadTruncated
 from supervisor.lifecycle.limits import PAYLOAD_BYTES
+from supervisor.report import Report
 from supervisor.system.http_exchange import Exchange
 from supervisor.system.identifiers import new_uuid
+from supervisor.telemetry.subscription import Api
 
 SMALL_BODY_BYTES: Final = 1024 * 1024
 """No registration and no report of an error is larger. Ours: AWS documents no limit."""
@@ -26,12 +28,16 @@ class PeerService:
 
     Args:
         environment: The environment that they belong to.
+        report: Whose telemetry extensions may subscribe to.
         function: The function, as extensions are told of it.
         extensions_enabled: False makes every path of the extensions unknown (RIE 1.170 `AllowIfExtensionsEnabled`).
     """
 
-    def __init__(self, environment: Environment, function: Function, *, extensions_enabled: bool = True) -> None:
+    def __init__(
+        self, environment: Environment, report: Report, function: Function, *, extensions_enabled: bool = True
+    ) -> None:
         self._environment = environment
+        self._report = report
         self._function = function
         self._extensions_enabled = extensions_enabled
         self._finish: dict[Endpoint, Callable[[Exchange], None]] = {
@@ -48,14 +54,14 @@ class PeerService:
             ),
             Endpoint.EXTENSION_REGISTER: self._register,
             Endpoint.EXTENSION_NEXT: self._poll_extension,
+            Endpoint.TELEMETRY_SUBSCRIBE: lambda exchange: self._subscribe(exchange, Api.TELEMETRY),
+            Endpoint.LOGS_SUBSCRIBE: lambda exchange: self._subscribe(exchange, Api.LOGS),
             Endpoint.EXTENSION_INIT_ERROR: lambda exchange: self._accept(
                 exchange, extensions_api.init_error_reported(exchange.request)
             ),
             Endpoint.EXTENSION_EXIT_ERROR: lambda exchange: self._accept(
                 exchange, extensions_api.exit_error_reported(exchange.request)
             ),
-            Endpoint.TELEMETRY_SUBSCRIBE: lambda exchange: exchange.answer(extensions_api.TELEMETRY_NOT_SUPPORTED),
-            Endpoint.LOGS_SUBSCRIBE: lambda exchange: exchange.answer(extensions_api.LOGS_NOT_SUPPORTED),
         }
 
     def begin(self, exchange: Exchange) -> None:
@@ -121,6 +127,18 @@ class PeerService:
 
     def _poll_extension(self, exchange: Exchange) -> None:
         self._environment.poll_extension(extensions_api.identifier(exchange.request), exchange)
+
+    def _subscribe(self, exchange: Exchange, api: Api) -> None:
+        """Two programs answer on AWS: the first knows the extension and the window, the second the body."""
+        name = self._environment.extension_name(extensions_api.identifier(exchange.request))
+        if not self._report.is_open:
+            raise telemetry_api.closed(api)
+        try:
+            repeated = self._report.subscribe(name, telemetry_api.subscription(api, exchange.request.body))
+        except ProtocolError as error:
+            exchange.answer(telemetry_api.refused(error))
+        else:
+            exchange.answer(telemetry_api.ALREADY_SUBSCRIBED if repeated else telemetry_api.OK)
 
     def _register(self, exchange: Exchange) -> None:
         request, function = exchange.request, self._function

@@ -33,6 +33,14 @@ class Lifecycle:
         """The next moment at which `TimePassed` is due, None if there is none."""
         return min(self._state.timers.values(), default=None)
 
+    def extension_name(self, extension_id: str) -> str:
+        """The name of the extension that has this identifier.
+
+        Raises:
+            ProtocolError: 403, nobody has it.
+        """
+        return extensions.identified(self._state, extension_id, f"Unknown extension {extension_id}").name
+
     def handle(self, event: e.Event, now: float) -> list[Effect]:
         """Apply *event*, which happened at *now* (seconds, any monotonic clock); return what to do, in order.
 

@@ -33,12 +33,33 @@ class Child:
             os.killpg(self.pid, number)
 
 
-def launch(argv: Sequence[str], environ: Mapping[str, str], cwd: str, stdout: int, stderr: int) -> Child:
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """The descriptors that a child writes to, each another one.
+
+    Args:
+        stdout: Becomes its standard output.
+        stderr: Becomes its standard error.
+        log: Is there under the same number, if it is given.
+    """
+
+    stdout: int
+    stderr: int
+    log: int | None = None
+
+    def close(self) -> None:
+        """Give up our side of all of them."""
+        for fd in (self.stdout, self.stderr, self.log):
+            if fd is not None:
+                os.close(fd)
+
+
+def launch(argv: Sequence[str], environ: Mapping[str, str], cwd: str, outputs: Outputs) -> Child:
     """Start *argv* in the directory *cwd* with *environ* as its whole environment, and nothing else of ours.
 
-    The child starts in a process group of its own, with `/dev/null` as standard input, no other descriptor than 0, 1
-    and 2, no blocked signal and every signal at its default. A command word without a slash is looked up in the child's
-    own `PATH` (RIE 1.170: in its own), any other is used as it is.
+    The child starts in a process group of its own, with `/dev/null` as standard input, no other descriptor than that
+    and its *outputs*, no blocked signal and every signal at its default. A command word without a slash is looked up in
+    the child's own `PATH` (RIE 1.170: in its own), any other is used as it is.
 
     The call returns once the kernel has accepted the program, and nobody can have reaped the child before that.
 
@@ -46,8 +67,7 @@ def launch(argv: Sequence[str], environ: Mapping[str, str], cwd: str, stdout: in
         argv: The command and its arguments.
         environ: The environment variables.
         cwd: An absolute path.
-        stdout: The descriptor that becomes the child's standard output. It is taken over: closed here in any case.
-        stderr: The same for standard error; another descriptor than *stdout*.
+        outputs: Where it writes. They are taken over: closed here in any case.
 
     Raises:
         WorkingDirectoryError: *cwd* is missing or cannot be entered.
@@ -56,13 +76,12 @@ def launch(argv: Sequence[str], environ: Mapping[str, str], cwd: str, stdout: in
     try:
         _check_directory(cwd)
         _start_from_clean_signals()
-        return Child(_start(argv, environ, cwd, stdout, stderr))
+        return Child(_start(argv, environ, cwd, outputs))
     finally:
-        os.close(stdout)
-        os.close(stderr)
+        outputs.close()
 
 
-def _start(argv: Sequence[str], environ: Mapping[str, str], cwd: str, stdout: int, stderr: int) -> int:
+def _start(argv: Sequence[str], environ: Mapping[str, str], cwd: str, outputs: Outputs) -> int:
     program = _program(argv[0], environ, cwd)
     try:
         process = subprocess.Popen(
@@ -71,8 +90,9 @@ def _start(argv: Sequence[str], environ: Mapping[str, str], cwd: str, stdout: in
             env=environ,
             cwd=cwd,
             stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=stderr,
+            stdout=outputs.stdout,
+            stderr=outputs.stderr,
+            pass_fds=() if outputs.log is None else (outputs.log,),
             process_group=0,
         )
     except OSError as error:

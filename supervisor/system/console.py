@@ -9,9 +9,10 @@ with whoever started us.
 
 import os
 import select
-from typing import Final
+from collections.abc import Callable
+from typing import Final, Protocol, TypeVar
 
-from supervisor.system.output import Pipe
+from supervisor.system.output import Pipe, Splitter
 from supervisor.system.reactor import Reactor
 
 _BACKLOG_BYTES: Final = 1024 * 1024
@@ -19,6 +20,21 @@ _BACKLOG_BYTES: Final = 1024 * 1024
 
 _PATIENCE_MILLISECONDS: Final = 1000
 """How long `flush` waits for a reader who reads nothing. Ours: a container's stop leaves 10 s in all."""
+
+
+T = TypeVar("T")
+
+
+class _Pausable(Protocol):
+    """What a console asks of the pipes of whatever kind that lead to it."""
+
+    closed: bool
+
+    def pause(self) -> None:
+        """Let the writers wait."""
+
+    def resume(self) -> None:
+        """Let them write on."""
 
 
 class Console:
@@ -35,13 +51,23 @@ class Console:
         self._poll.register(fd, select.POLLOUT)
         self._backlog = bytearray()
         self._watched = False
-        self._pipes: list[Pipe] = []
+        self._pipes: list[_Pausable] = []
         self._pipes_paused = False
         self._author_of_open_line: object = None
 
-    def open_pipe(self) -> Pipe:
-        """A pipe for a child's output, whose lines appear here."""
-        pipe = Pipe(self._reactor, lambda lines: self.write(lines, pipe))
+    def open_pipe(self, splitter: Splitter[T], show: Callable[[list[T]], list[bytes]]) -> Pipe[T]:
+        """A pipe for a child's output, which appears here.
+
+        Args:
+            splitter: Makes events of the output.
+            show: Gives the lines that appear for them.
+        """
+
+        def appear(events: list[T]) -> None:
+            if lines := show(events):
+                self.write(lines, pipe)
+
+        pipe = Pipe(self._reactor, splitter, appear)
         if self._pipes_paused:
             pipe.pause()
         self._pipes = [known for known in self._pipes if not known.closed]

@@ -8,7 +8,7 @@ import os
 import sys
 import termios
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Generic, Protocol, TypeVar
 
 from supervisor.system.reactor import Reactor
 
@@ -21,12 +21,14 @@ _READ_BYTES: Final = 64 * 1024
 _NO_BYTES: Final = bytes(4)
 """The count 0, as ioctl(2) gives it."""
 
-Sink = Callable[[list[bytes]], None]
-"""Takes lines, each with its newline. What ends without one is a piece of a line longer than `LONGEST_LINE`."""
+T = TypeVar("T")
 
 
 class LineSplitter:
-    """Bytes in any portions go in, lines come out. Joined together, the lines are the bytes."""
+    """Bytes in any portions go in, lines come out, each with its newline. Joined together, the lines are the bytes.
+
+    What ends without a newline is a piece of a line longer than `LONGEST_LINE`.
+    """
 
     def __init__(self) -> None:
         self._rest = b""
@@ -57,8 +59,18 @@ def _cut(line: bytes) -> list[bytes]:
     return pieces
 
 
-class Pipe:
-    """A pipe: what a child writes to `child_end` reaches *sink* as lines.
+class Splitter(Protocol[T]):
+    """Makes events of what comes out of a pipe."""
+
+    def feed(self, chunk: bytes) -> list[T]:
+        """The events that *chunk* completes."""
+
+    def finish(self) -> list[T]:
+        """What is left at the end."""
+
+
+class Pipe(Generic[T]):
+    """A pipe: what a child writes to `child_end` reaches *sink* as lines, or whatever else *splitter* makes of it.
 
     It is read until every process that holds the other end has closed it, which may be long after the child's exit.
 
@@ -66,10 +78,10 @@ class Pipe:
     the data or by `close`.
     """
 
-    def __init__(self, reactor: Reactor, sink: Sink) -> None:
+    def __init__(self, reactor: Reactor, splitter: Splitter[T], sink: Callable[[list[T]], None]) -> None:
         self._reactor = reactor
         self._sink = sink
-        self._splitter = LineSplitter()
+        self._splitter = splitter
         self._count = bytearray(_NO_BYTES)
         self._read_end, self.child_end = os.pipe()
         # This end alone: to a child its standard output is an ordinary pipe, which blocks when it is full.
@@ -118,8 +130,8 @@ class Pipe:
         return b"" if self._count == _NO_BYTES else os.read(self._read_end, int.from_bytes(self._count, sys.byteorder))
 
     def _forward(self, chunk: bytes) -> None:
-        if lines := self._splitter.feed(chunk):
-            self._sink(lines)
+        if events := self._splitter.feed(chunk):
+            self._sink(events)
 
     def _end(self) -> None:
         self.pause()

@@ -4,13 +4,16 @@ It knows the window in which one may subscribe. What a record looks like, and ho
 """
 
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import Final, Protocol
 
 from supervisor.function import Function
 from supervisor.lifecycle.milestones import (
     InitReported,
     InitStarted,
+    InvocationReported,
+    InvocationStarted,
     Milestone,
+    RuntimeDone,
     ShutdownEnded,
     ShutdownStarted,
     Status,
@@ -22,6 +25,9 @@ from supervisor.telemetry.platform_records import Platform
 from supervisor.telemetry.records import Notice
 from supervisor.telemetry.subscription import Category, Subscription
 from supervisor.telemetry.subscriptions import Subscriber, Subscriptions
+
+_OF_INVOCATIONS: Final = (InvocationStarted, RuntimeDone, InvocationReported)
+"""No part of an init, even of one inside an invocation; and with them the payload would be kept."""
 
 
 class Delivery(Protocol):
@@ -89,7 +95,10 @@ class Telemetry:
             if self._history is not None:
                 history = self._history
                 subscriber.buffer.replay(history.records(subscription), history.dropped(subscription), now)
-        self._tell_everybody(self._platform.subscription_notice(name, subscription, now, repeated=repeated), now)
+        notice = self._platform.subscription_notice(name, subscription, now, repeated=repeated)
+        if self._history is not None:
+            self._history.add(notice)
+        self._send(notice, now)
         return repeated
 
     def tell(self, milestone: Milestone, now: float, max_memory_used_mb: int = 0) -> None:
@@ -104,7 +113,10 @@ class Telemetry:
                 self._pause()
                 return
         if self._is_wanted(Category.PLATFORM):
-            self._tell_everybody(self._platform.notice(milestone, now, max_memory_used_mb), now)
+            notice = self._platform.notice(milestone, now, max_memory_used_mb)
+            if self._history is not None and not isinstance(milestone, _OF_INVOCATIONS):
+                self._history.add(notice)
+            self._send(notice, now)
         if isinstance(milestone, InitReported) and milestone.ending.status is Status.SUCCESS:
             self._close()
 
@@ -155,11 +167,6 @@ class Telemetry:
         notice = LineNotice(category, line, epoch, is_json_format=self._json_format)
         if self._history is not None:
             self._history.add_line(notice, len(line))
-        self._send(notice, now)
-
-    def _tell_everybody(self, notice: Notice, now: float) -> None:
-        if self._history is not None:
-            self._history.add(notice)
         self._send(notice, now)
 
     def _send(self, notice: Notice, now: float) -> None:

@@ -16,6 +16,7 @@ from supervisor.lifecycle.milestones import (
     InvocationStarted,
     Status,
 )
+from supervisor.telemetry.subscription import Subscription
 
 
 def init_start(milestone: InitStarted) -> str:
@@ -39,6 +40,13 @@ def init_report(milestone: InitReported) -> str:
         return ""
     duration = f"INIT_REPORT Init Duration: {milestone.duration * 1000:.2f} ms"
     return "\t".join([duration, f"Phase: {milestone.phase}", *_ending(milestone.ending)]) + "\n"
+
+
+def subscription(name: str, subscription: Subscription, *, repeated: bool) -> str:
+    """TELEMETRY or LOGS, one for each time that an extension subscribes; here alone the types are capitalised."""
+    state = "Already subscribed" if repeated else "Subscribed"
+    types = ", ".join(category.capitalize() for category in subscription.categories)
+    return f"{subscription.schema.api.upper()}\tName: {name}\tState: {state}\tTypes: [{types}]\n"
 
 
 def start(milestone: InvocationStarted, version: str) -> str:

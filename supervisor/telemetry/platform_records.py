@@ -9,9 +9,9 @@ from typing import Final
 
 from supervisor.function import Function
 from supervisor.lifecycle.milestones import Milestone
-from supervisor.telemetry.contents import Contents, Teller
+from supervisor.telemetry.contents import Contents, Facts, contents
 from supervisor.telemetry.records import Record, render, timestamp, whole
-from supervisor.telemetry.schemas import known_members, knows
+from supervisor.telemetry.schemas import known_members
 from supervisor.telemetry.subscription import Api, Category, SchemaVersion, Subscription
 
 
@@ -36,8 +36,9 @@ class PlatformNotice:
 
     def _render(self, schema: SchemaVersion) -> Iterator[Record]:
         for kind, content in self._contents(schema.api):
-            if knows(schema, kind):
-                record = render(content if isinstance(content, str) else known_members(schema, kind, content))
+            known = content if isinstance(content, str) else known_members(schema, kind, content)
+            if known is not None:
+                record = render(known)
                 yield Record(self._time, record, whole(self._time, kind, record))
 
 
@@ -56,8 +57,8 @@ class Platform:
     def notice(self, milestone: Milestone, now: float, max_memory_used_mb: int) -> PlatformNotice:
         """The notice of *milestone*; *max_memory_used_mb* is looked at for the report of an invocation alone."""
         epoch = self.epoch(now)
-        teller = Teller(self.function, max_memory_used_mb, epoch - now)
-        return PlatformNotice(epoch, lambda api: teller.contents(milestone, api))
+        facts = Facts(self.function, max_memory_used_mb, epoch - now)
+        return PlatformNotice(epoch, lambda api: contents(milestone, api, facts))
 
     def subscription_notice(
         self, name: str, subscription: Subscription, now: float, *, repeated: bool

@@ -51,7 +51,9 @@ def timestamp(epoch: float) -> str:
 
     A runtime may give any time to its lines; the years that cannot be written become the first or the last that can.
     """
-    second, millisecond = divmod(round(min(max(epoch, 0.0), _LATEST) * 1000), 1000)
+    if not 0.0 <= epoch <= _LATEST:
+        epoch = min(max(epoch, 0.0), _LATEST)
+    second, millisecond = divmod(round(epoch * 1000), 1000)
     return f"{_second(second)}.{millisecond:03}Z"
 
 

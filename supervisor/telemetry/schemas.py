@@ -30,7 +30,6 @@ _LOGS: Final[Mapping[str, frozenset[str]]] = {
     "platform.start": frozenset({"requestId", "version"}),
     "platform.end": frozenset({"requestId"}),
     "platform.report": frozenset({"requestId", "metrics", "tracing"}),
-    "platform.fault": frozenset(),
     "platform.extension": frozenset({"name", "state", "events"}),
     "platform.logsSubscription": frozenset({"name", "state", "types"}),
 }
@@ -40,24 +39,21 @@ _KNOWN_TO_LOGS: Final[Mapping[SchemaVersion, Mapping[str, frozenset[str]]]] = {
     # It has no errors, only failures (AWS: Logs API, `platform.runtimeDone`).
     SchemaVersion.LOGS_2021_03_18: {**_LOGS, "platform.runtimeDone": frozenset({"requestId", "status"})},
 }
-"""All that the Logs API has of the platform's types. The content of a fault is a string and has no keys."""
-
-_LOGS_ALONE: Final = frozenset({"platform.end", "platform.fault", "platform.logsSubscription"})
+"""All that the Logs API has of the platform's types, but for the fault, whose content is a string."""
 
 
-def knows(schema: SchemaVersion, kind: str) -> bool:
-    """Whether records of the type *kind* exist in *schema*."""
-    if schema.api is Api.TELEMETRY:
-        return kind not in _LOGS_ALONE
-    return kind in _KNOWN_TO_LOGS[schema]
+def known_members(schema: SchemaVersion, kind: str, content: Mapping[str, object]) -> Mapping[str, object] | None:
+    """The members of *content* that a record of the type *kind* has in *schema*; None if there are no such records."""
+    if schema.api is Api.LOGS:
+        return _known_to_logs(_KNOWN_TO_LOGS[schema].get(kind), content)
+    unknown = _UNKNOWN_TO_TELEMETRY[schema].get(kind)
+    return {key: value for key, value in content.items() if key not in unknown} if unknown else content
 
 
-def known_members(schema: SchemaVersion, kind: str, content: Mapping[str, object]) -> Mapping[str, object]:
-    """The members of *content* that a record of the type *kind* has in *schema*, which knows it."""
-    if schema.api is Api.TELEMETRY:
-        unknown = _UNKNOWN_TO_TELEMETRY[schema].get(kind)
-        return {key: value for key, value in content.items() if key not in unknown} if unknown else content
-    known = {key: content[key] for key in content if key in _KNOWN_TO_LOGS[schema][kind]}
+def _known_to_logs(keys: frozenset[str] | None, content: Mapping[str, object]) -> Mapping[str, object] | None:
+    if keys is None:
+        return None
+    known = {key: value for key, value in content.items() if key in keys}
     if known.get("status") == "error":
         known["status"] = "failure"
     return known

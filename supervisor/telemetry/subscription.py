@@ -16,18 +16,22 @@ class Api(StrEnum):
 
 
 class SchemaVersion(StrEnum):
-    """How records are written. The first two belong to the Logs API, the others to the Telemetry API."""
+    """How records are written; *api* is the API that has this version."""
 
-    LOGS_2020_08_15 = "2020-08-15"
-    LOGS_2021_03_18 = "2021-03-18"
-    TELEMETRY_2022_07_01 = "2022-07-01"
-    TELEMETRY_2022_12_13 = "2022-12-13"
-    TELEMETRY_2025_01_29 = "2025-01-29"
+    api: Api
 
-    @property
-    def api(self) -> Api:
-        """The API that this version belongs to."""
-        return Api[self.name.partition("_")[0]]
+    def __new__(cls, value: str, api: Api) -> "SchemaVersion":
+        """A member whose value is the date alone."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.api = api
+        return member
+
+    LOGS_2020_08_15 = "2020-08-15", Api.LOGS
+    LOGS_2021_03_18 = "2021-03-18", Api.LOGS
+    TELEMETRY_2022_07_01 = "2022-07-01", Api.TELEMETRY
+    TELEMETRY_2022_12_13 = "2022-12-13", Api.TELEMETRY
+    TELEMETRY_2025_01_29 = "2025-01-29", Api.TELEMETRY
 
 
 class Category(StrEnum):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.system.children import Child, launch
+from supervisor.system.children import Child, Outputs, launch
 from supervisor.system.launch_errors import WorkingDirectoryError, launch_error_text, missing_bootstrap_text
 
 ACTORS = Path(__file__).parents[1] / "actors"
@@ -30,7 +30,7 @@ class Run:
         self._output, write_end = os.pipe()
         self._reader = os.fdopen(self._output, "rb")
         try:
-            self.child: Child = launch(argv, environ or {}, cwd, write_end, os.dup(write_end))
+            self.child: Child = launch(argv, environ or {}, cwd, Outputs(write_end, os.dup(write_end)))
         except OSError:
             self._reader.close()
             raise
@@ -88,11 +88,11 @@ def test_a_child_starts_with_no_signal_blocked_and_none_ignored() -> None:
     program = f"""if True:
         import os, signal, sys
         sys.path.insert(0, {str(ACTORS.parents[1])!r})
-        from supervisor.system.children import launch
+        from supervisor.system.children import Outputs, launch
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1, signal.SIGCHLD, signal.SIGTERM])
         for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGCHLD, signal.SIGRTMIN):
             signal.signal(number, signal.SIG_IGN)
-        child = launch(["cat", "/proc/self/status"], {{}}, "/", os.dup(1), os.dup(2))
+        child = launch(["cat", "/proc/self/status"], {{}}, "/", Outputs(os.dup(1), os.dup(2)))
         os.kill(os.getpid(), signal.SIGHUP)
         os.waitpid(child.pid, 0)
     """
@@ -170,12 +170,12 @@ def test_a_launch_that_fails_before_the_program_is_touched_names_it_too() -> Non
     program = f"""if True:
         import os, resource, sys
         sys.path.insert(0, {str(ACTORS.parents[1])!r})
-        from supervisor.system.children import launch
+        from supervisor.system.children import Outputs, launch
         from supervisor.system.launch_errors import launch_error_text
         stdout, stderr = os.dup(1), os.dup(1)
         resource.setrlimit(resource.RLIMIT_NOFILE, (stderr + 2, stderr + 2))
         try:
-            launch(["true"], {{"PATH": "/bin"}}, "/", stdout, stderr)
+            launch(["true"], {{"PATH": "/bin"}}, "/", Outputs(stdout, stderr))
         except OSError as error:
             print(launch_error_text(error))
     """
@@ -215,7 +215,7 @@ def test_the_outputs_are_taken_over_whatever_happens(program: str, cwd: str) -> 
     read_end, write_end = os.pipe()
     other = os.dup(write_end)
     with suppress(OSError):
-        os.waitpid(launch([program], {}, cwd, write_end, other).pid, 0)
+        os.waitpid(launch([program], {}, cwd, Outputs(write_end, other)).pid, 0)
 
     for fd in (write_end, other):
         with pytest.raises(OSError, match="Bad file descriptor"):

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import trio
 
-from supervisor.system.children import launch
+from supervisor.system.children import Outputs, launch
 from supervisor.system.console import Console
+from supervisor.system.output import LineSplitter, Pipe
 from supervisor.system.reactor import Reactor
 
 ACTORS = Path(__file__).parents[1] / "actors"
@@ -48,9 +49,13 @@ async def read(fd: int, count: int) -> bytes:
     return data
 
 
+def open_pipe(console: Console) -> Pipe[bytes]:
+    return console.open_pipe(LineSplitter(), list)
+
+
 def start(console: Console, *words: str) -> int:
     argv = [sys.executable, "-I", str(ACTORS / "chatter.py"), *words]
-    return launch(argv, {}, "/", console.open_pipe().child_end, console.open_pipe().child_end).pid
+    return launch(argv, {}, "/", Outputs(open_pipe(console).child_end, open_pipe(console).child_end)).pid
 
 
 def exit_code(pid: int) -> int:
@@ -136,10 +141,10 @@ async def test_nothing_overtakes_what_waits_for_the_reader(ends: list[int]) -> N
 async def test_children_have_to_wait_while_too_much_is_unread(ends: list[int]) -> None:
     async with pumped() as reactor:
         console = Console(ends[1], reactor)
-        early = console.open_pipe()
+        early = open_pipe(console)
         filling = b"x" * (2 * MEBIBYTE) + b"\n"
         console.write([filling])
-        late = console.open_pipe()
+        late = open_pipe(console)
         for pipe in (early, late):
             os.write(pipe.child_end, b"from a child\n")
             pipe.drain()

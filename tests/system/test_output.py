@@ -10,7 +10,7 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from supervisor.system.children import launch
+from supervisor.system.children import Outputs, launch
 from supervisor.system.output import LONGEST_LINE, LineSplitter, Pipe
 from supervisor.system.reactor import Reactor
 
@@ -47,9 +47,13 @@ async def pumped() -> AsyncIterator[Reactor]:
     reactor.close()
 
 
-def start(stdout: Pipe, stderr: Pipe, actor: str, *words: str) -> int:
+def pipe_to(reactor: Reactor, sink: Callable[[list[bytes]], None]) -> Pipe[bytes]:
+    return Pipe(reactor, LineSplitter(), sink)
+
+
+def start(stdout: Pipe[bytes], stderr: Pipe[bytes], actor: str, *words: str) -> int:
     argv = [sys.executable, "-I", str(ACTORS / actor), *words]
-    return launch(argv, {}, "/", stdout.child_end, stderr.child_end).pid
+    return launch(argv, {}, "/", Outputs(stdout.child_end, stderr.child_end)).pid
 
 
 def exit_code(pid: int) -> int:
@@ -99,7 +103,7 @@ async def test_lines_come_out_whole_however_they_were_written() -> None:
     async with pumped() as reactor:
         stdout, stderr = Lines(), Lines()
         pid = start(
-            *(Pipe(reactor, stdout), Pipe(reactor, stderr)),
+            *(pipe_to(reactor, stdout), pipe_to(reactor, stderr)),
             *("chatter.py", "out:one, ", "err:apart\n", "out:still one\n\ntwo", "out: and the end\n"),
         )
         lines = await stdout.until(lambda lines: len(lines) == 3)
@@ -113,7 +117,7 @@ async def test_lines_come_out_whole_however_they_were_written() -> None:
 async def test_the_last_line_gets_the_newline_that_it_lacks() -> None:
     async with pumped() as reactor:
         stdout = Lines()
-        pid = start(Pipe(reactor, stdout), Pipe(reactor, stdout), "chatter.py", "out:a\nb")
+        pid = start(pipe_to(reactor, stdout), pipe_to(reactor, stdout), "chatter.py", "out:a\nb")
 
         assert await stdout.until(lambda lines: len(lines) == 2) == [b"a\n", b"b\n"]
         assert exit_code(pid) == 0
@@ -123,7 +127,12 @@ async def test_bytes_are_not_looked_at() -> None:
     every_byte = bytes(set(range(256)) - {10}) + b"\n"
     async with pumped() as reactor:
         stdout = Lines()
-        pid = start(Pipe(reactor, stdout), Pipe(reactor, stdout), "chatter.py", f"hex:{every_byte.hex()}")
+        pid = start(
+            pipe_to(reactor, stdout),
+            pipe_to(reactor, stdout),
+            "chatter.py",
+            f"hex:{every_byte.hex()}",
+        )
 
         assert await stdout.until(bool) == [every_byte]
         assert exit_code(pid) == 0
@@ -131,7 +140,7 @@ async def test_bytes_are_not_looked_at() -> None:
 
 async def test_what_a_child_wrote_before_its_end_can_be_had_at_once() -> None:
     reactor, stdout = Reactor(), Lines()
-    pipe, other = Pipe(reactor, stdout), Pipe(reactor, stdout)
+    pipe, other = pipe_to(reactor, stdout), pipe_to(reactor, stdout)
     assert exit_code(start(pipe, other, "chatter.py", "out:last words\nand", "exit:4")) == 4
 
     # Nobody pumps.
@@ -147,7 +156,7 @@ async def test_what_a_child_wrote_before_its_end_can_be_had_at_once() -> None:
 
 def test_a_drain_takes_everything_that_a_pipe_holds() -> None:
     reactor, stdout = Reactor(), Lines()
-    pipe = Pipe(reactor, stdout)
+    pipe = pipe_to(reactor, stdout)
     content = (b"x" * 63 + b"\n") * 1024
     assert os.write(pipe.child_end, content) == 64 * 1024
 
@@ -162,8 +171,8 @@ def test_a_drain_takes_everything_that_a_pipe_holds() -> None:
 async def test_a_child_that_never_stops_writing_cannot_hold_up_a_drain() -> None:
     async with pumped() as reactor:
         stdout = Lines()
-        pipe = Pipe(reactor, stdout)
-        pid = launch(["yes"], {}, "/", pipe.child_end, os.open(os.devnull, os.O_WRONLY)).pid
+        pipe = pipe_to(reactor, stdout)
+        pid = launch(["yes"], {}, "/", Outputs(pipe.child_end, os.open(os.devnull, os.O_WRONLY))).pid
         await stdout.until(bool)
 
         # From now on the pipe fills faster than it can be read, and the pump is not running.
@@ -178,9 +187,9 @@ async def test_a_child_that_never_stops_writing_cannot_hold_up_a_drain() -> None
 async def test_a_pipe_is_read_as_long_as_a_grandchild_holds_it() -> None:
     async with pumped() as reactor:
         stdout = Lines()
-        pipe = Pipe(reactor, stdout)
+        pipe = pipe_to(reactor, stdout)
         keeper = os.dup(pipe.child_end)
-        assert exit_code(start(pipe, Pipe(reactor, stdout), "chatter.py", "out:of the child\n")) == 0
+        assert exit_code(start(pipe, pipe_to(reactor, stdout), "chatter.py", "out:of the child\n")) == 0
         await stdout.until(lambda lines: lines == [b"of the child\n"])
 
         os.write(keeper, b"of the grandchild\n")
@@ -196,7 +205,7 @@ async def test_a_pipe_is_read_as_long_as_a_grandchild_holds_it() -> None:
 async def test_a_paused_pipe_keeps_its_bytes() -> None:
     async with pumped() as reactor:
         stdout = Lines()
-        pipe, other = Pipe(reactor, stdout), Pipe(reactor, stdout)
+        pipe, other = pipe_to(reactor, stdout), pipe_to(reactor, stdout)
         pipe.pause()
         assert exit_code(start(pipe, other, "chatter.py", "out:kept\n", "err:end")) == 0
         await stdout.until(bool)
@@ -210,7 +219,7 @@ async def test_a_paused_pipe_keeps_its_bytes() -> None:
 
 async def test_closing_twice_and_draining_after_it_is_nothing() -> None:
     reactor, stdout = Reactor(), Lines()
-    pipe = Pipe(reactor, stdout)
+    pipe = pipe_to(reactor, stdout)
     os.write(pipe.child_end, b"x")
     os.close(pipe.child_end)
 

@@ -12,7 +12,7 @@ import trio
 import trio.testing
 
 from supervisor.lifecycle.exits import ExitStatus
-from supervisor.system.children import launch
+from supervisor.system.children import Outputs, launch
 from supervisor.system.reaper import become_subreaper, reap
 
 ACTORS = Path(__file__).parents[1] / "actors"
@@ -23,12 +23,12 @@ MEBIBYTE = 1024 * 1024
 KILL_EVERYTHING = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
-from supervisor.system.children import launch
+from supervisor.system.children import Outputs, launch
 from supervisor.system.reaper import become_subreaper, kill_descendants
 become_subreaper()
 for argv in eval(sys.argv[2]):
     read_end, write_end = os.pipe()
-    launch(argv, dict(os.environ), "/", write_end, os.dup(2))
+    launch(argv, dict(os.environ), "/", Outputs(write_end, os.dup(2)))
     os.read(read_end, 64)
 kill_descendants()
 waited_for = 0
@@ -86,7 +86,7 @@ def start(actor: str, *words: str) -> tuple[int, int]:
     """The pid of an actor, and the reading end of its output."""
     read_end, write_end = os.pipe()
     argv = [sys.executable, "-I", str(ACTORS / actor), *words]
-    return launch(argv, {}, "/", write_end, os.dup(2)).pid, read_end
+    return launch(argv, {}, "/", Outputs(write_end, os.dup(2))).pid, read_end
 
 
 def wait_for_the_end(pid: int) -> None:
@@ -122,7 +122,7 @@ async def test_what_ended_before_the_reaper_stood_is_reported_too() -> None:
 
 async def test_a_hundred_exits_at_once_are_a_hundred_reports() -> None:
     async with reaping() as exits:
-        pids = {launch(["true"], {}, "/", os.dup(1), os.dup(2)).pid for _ in range(100)}
+        pids = {launch(["true"], {}, "/", Outputs(os.dup(1), os.dup(2))).pid for _ in range(100)}
 
         assert await exits.until(lambda statuses: len(statuses) == 100) == dict.fromkeys(pids, ExitStatus())
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -207,6 +208,23 @@ def test_the_window_is_open_from_the_start_of_an_init_until_it_succeeds() -> Non
     opened.append(tale.telemetry.is_open)
 
     assert opened == [False, True, True, False]
+
+
+class Payload(bytearray):
+    """Bytes that can be asked whether they are still there."""
+
+
+def test_the_payload_of_an_invocation_whose_init_fails_is_not_kept() -> None:
+    tale = Tale()
+    payload = Payload(b"large")
+    kept = weakref.ref(payload)
+    tale.begin_init(InitPhase.INVOKE)
+    tale.end_init(EXITED, InitPhase.INVOKE)
+    tale.telemetry.tell(InvocationStarted(Invocation("with a payload", payload)), tale.tick())
+    del payload
+
+    assert tale.telemetry.is_open
+    assert kept() is None
 
 
 def test_a_new_init_begins_a_new_history() -> None:
