@@ -46,7 +46,8 @@ class Log:
 
     def write(self, line: str, *, in_tail: bool = True) -> None:
         """Write a line of the platform, which subscribers get in a form of its own."""
-        data = line.encode(errors="backslashreplace")
+        # An extension's name may be any bytes, as a file's may.
+        data = line.encode(errors="surrogateescape")
         if in_tail:
             self.tail.add([data])
         prefix = self._prefix("platform")

@@ -17,6 +17,7 @@ from supervisor.lifecycle.milestones import (
     Milestone,
     RuntimeDone,
     ShutdownEnded,
+    ShutdownStarted,
 )
 from supervisor.log import Log
 from supervisor.system.clock import Clock
@@ -60,8 +61,14 @@ class Report:
             case InvocationReported():
                 self._drain_output()
                 memory_used_mb = max(1, -(-self._memory.peak() // _MEGABYTE))
-            case InvocationStarted() | RuntimeDone() | InitReported():
+            case InvocationStarted() | RuntimeDone():
                 self._drain_output()
+            case InitReported():
+                self._drain_output()
+                self._memory.peak()
+            case ShutdownStarted():
+                # The last look at those who are about to end.
+                self._memory.peak()
             case InitStarted(phase):
                 self._init_is_own = phase is InitPhase.INIT
             case ShutdownEnded(killed=names) if names:

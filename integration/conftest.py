@@ -1,0 +1,45 @@
+"""What the tests of the whole program are given: environments, and gates for actors that have to wait."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from integration.environments import Environment, Setup, running
+from integration.gates import Gate
+from integration.namespaces import Namespaces
+
+StartEnvironment = Callable[..., Environment]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _namespaces_are_possible(tmp_path_factory: pytest.TempPathFactory) -> None:
+    try:
+        Namespaces(tmp_path_factory.mktemp("namespaces"), {}).close()
+    except PermissionError:
+        if os.geteuid() == 0:
+            raise
+        pytest.skip("namespaces need root: sudo make integration")
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Iterator[StartEnvironment]:
+    """Starts environments with the arguments of `Setup`; each is taken down, and checked, after the test."""
+    with ExitStack() as stack:
+
+        def start(*args: Any, **kwargs: Any) -> Environment:
+            folder = tmp_path / f"environment-{len(list(tmp_path.iterdir()))}"
+            folder.mkdir()
+            return stack.enter_context(running(folder, Setup(*args, **kwargs)))
+
+        yield start
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Gate]:
+    """A gate that is shut."""
+    with closing(Gate(tmp_path / "gate")) as gate:
+        yield gate
