@@ -4,7 +4,7 @@ import http.client
 import json
 import socket
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import BinaryIO, Final, NamedTuple
 
 from integration.namespaces import Namespaces
 
@@ -64,8 +64,18 @@ def request_bytes(method: str, path: str, headers: Mapping[str, str] | None = No
 
 
 def read_answer(connection: socket.socket) -> Answer:
-    """One response, read from a connection that may go on to be used."""
-    response = http.client.HTTPResponse(connection)
-    response.begin()
-    received = {name.lower(): value for name, value in response.getheaders()}
-    return Answer(response.status, received, response.read())
+    """One response from a connection on which no other is on its way."""
+    with connection.makefile("rb") as stream:
+        return next_answer(stream)
+
+
+def next_answer(stream: BinaryIO) -> Answer:
+    """The next response from the stream of a connection."""
+    status_line = stream.readline()
+    assert status_line, "the connection was closed without an answer"
+    received = {}
+    while line := stream.readline().decode("latin-1").strip():
+        name, _, value = line.partition(":")
+        received[name.lower()] = value.strip()
+    body = stream.read(int(received.get("content-length", "0")))
+    return Answer(int(status_line.split()[1]), received, body)
