@@ -19,6 +19,7 @@ class Mailboxes:
         self._clock = clock
         self._runtime: deque[Exchange] = deque()
         self._extensions: dict[str, Exchange] = {}
+        self._owed: dict[str, SendShutdown] = {}
 
     def park_runtime(self, poll: Exchange) -> None:
         """Keep *poll* until an invocation is sent."""
@@ -34,6 +35,8 @@ class Mailboxes:
     def park_extension(self, extension_id: str, poll: Exchange) -> None:
         """Keep *poll* until an event is sent."""
         self._extensions[extension_id] = poll
+        if owed := self._owed.pop(extension_id, None):
+            self.send_shutdown(owed)
 
     def drop_extension(self, extension_id: str, poll: Exchange) -> bool:
         """Forget *poll*; whether it was still waiting."""
@@ -54,10 +57,12 @@ class Mailboxes:
         self._extensions.pop(order.extension_id).answer(event)
 
     def send_shutdown(self, order: SendShutdown) -> None:
-        """Answer an extension's poll with a SHUTDOWN event, unless the extension has gone meanwhile."""
-        deadline_ms = self._clock.epoch_ms(order.deadline)
-        if poll := self._extensions.pop(order.extension_id, None):
-            poll.answer(extensions_api.shutdown_event(order.reason, deadline_ms))
+        """Answer an extension's poll with a SHUTDOWN event; if it has just dropped its poll, the next one."""
+        poll = self._extensions.pop(order.extension_id, None)
+        if poll is None:
+            self._owed[order.extension_id] = order
+            return
+        poll.answer(extensions_api.shutdown_event(order.reason, self._clock.epoch_ms(order.deadline)))
 
     def clear(self) -> None:
         """Close every parked poll unanswered: those who sent them are gone."""
@@ -65,3 +70,4 @@ class Mailboxes:
             poll.close()
         self._runtime.clear()
         self._extensions.clear()
+        self._owed.clear()

@@ -61,7 +61,9 @@ class Report:
             case InvocationReported():
                 self._drain_output()
                 memory_used_mb = max(1, -(-self._memory.peak() // _MEGABYTE))
-            case InvocationStarted() | RuntimeDone():
+            case InvocationStarted():
+                self._drain_output()
+            case RuntimeDone() if self._telemetry.is_listening:
                 self._drain_output()
             case InitReported():
                 self._drain_output()
