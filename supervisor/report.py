@@ -28,6 +28,12 @@ from supervisor.telemetry.subscription import Subscription
 
 _MEGABYTE = 1024 * 1024
 
+_AFTER_OUTPUT = (InvocationStarted, InvocationReported, InitReported)
+"""What is told after everything that was written before it."""
+
+_MEASURED = (InitReported, InvocationReported, ShutdownStarted)
+"""When the memory is measured; the last of them is the last look at those who are about to end."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -56,30 +62,24 @@ class Report:
     def tell(self, milestone: Milestone) -> None:
         """Report *milestone*."""
         now = self._clock.now()
-        memory_used_mb = 0
-        match milestone:
-            case InvocationReported():
-                self._drain_output()
-                memory_used_mb = max(1, -(-self._memory.peak() // _MEGABYTE))
-            case InvocationStarted():
-                self._drain_output()
-            case RuntimeDone() if self._telemetry.is_listening:
-                self._drain_output()
-            case InitReported():
-                self._drain_output()
-                self._memory.peak()
-            case ShutdownStarted():
-                # The last look at those who are about to end.
-                self._memory.peak()
-            case InitStarted(phase):
-                self._init_is_own = phase is InitPhase.INIT
-            case ShutdownEnded(killed=names) if names:
-                _log.warning("Killed at the deadline of the shutdown, because still running: %s", ", ".join(names))
+        if isinstance(milestone, _AFTER_OUTPUT) or (
+            isinstance(milestone, RuntimeDone) and self._telemetry.is_listening
+        ):
+            self._drain_output()
+        memory_used_mb = self._memory_used_mb() if isinstance(milestone, _MEASURED) else 0
+        if isinstance(milestone, InitStarted):
+            self._init_is_own = milestone.phase is InitPhase.INIT
+        elif isinstance(milestone, ShutdownEnded) and milestone.killed:
+            names = ", ".join(milestone.killed)
+            _log.warning("Killed at the deadline of the shutdown, because still running: %s", names)
         self._telemetry.tell(milestone, now, memory_used_mb)
         is_of_init = isinstance(milestone, InitStarted | ExtensionReported | InitReported)
         self._write(self._format.milestone(milestone, now, memory_used_mb), is_of_init=is_of_init)
         if isinstance(milestone, InvocationReported):
             self._lines.tail.complete()
+
+    def _memory_used_mb(self) -> int:
+        return max(1, -(-self._memory.peak() // _MEGABYTE))
 
     def deliver(self, then: Callable[[], None]) -> None:
         """Let subscribers have everything that was told so far, and call *then*, after a bounded time in any case."""
