@@ -146,6 +146,12 @@ def test_an_identifier_that_nobody_has_is_refused(
     assert (answer.status, answer.json()) == (403, {"errorMessage": message, "errorType": error_type})
 
 
+@pytest.mark.rule("extensions-api/telemetry-without-identifier")
+@pytest.mark.parametrize("path", ["/2022-07-01/telemetry", "/2020-08-15/logs"])
+def test_a_subscription_without_an_identifier_is_refused(in_init: Environment, path: str) -> None:
+    assert refusal(in_init.peers.request("PUT", path, body=b"{}")) == (403, "Extension.MissingExtensionIdentifier")
+
+
 @pytest.mark.rule("extensions-api/register-name-in-other-case")
 @pytest.mark.rule("extensions-api/register-name-with-folder")
 @pytest.mark.rule("extensions-api/wrong-name-keeps-gate-shut")
@@ -178,7 +184,7 @@ def test_registration_is_closed_once_the_runtime_is_ready(environment: StartEnvi
     again = ExtensionPlayer(env, "external").register(["INVOKE"])
     RuntimePlayer(env).start_next()
     call = env.start_invoke()
-    env.wait_for("START")
+    env.wait_for("^START")
 
     assert again.json() == {
         "errorMessage": "State transition from Ready to Registered failed for extension external. "

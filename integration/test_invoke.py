@@ -207,6 +207,21 @@ def test_the_answer_does_not_wait_for_extensions_but_the_next_invocation_does(
     assert env.lines.index(env.wait_for("^END").string) < env.lines.index(env.wait_for("^START", nth=2).string)
 
 
+@pytest.mark.rule("lifecycle/tail-waits-for-extensions")
+def test_an_answer_with_the_tail_of_the_log_waits_for_the_extensions(environment: StartEnvironment, gate: Gate) -> None:
+    env = environment(["loop"], {"ext": ["register:INVOKE", "next", gate.step, "loop"]})
+
+    call = env.start_invoke(b"1", {"X-Amz-Log-Type": "Tail"})
+    env.wait_for("^runtime ready", nth=2)
+    assert not call.done()
+    gate.let_through()
+
+    answer = call.result()
+    assert answer.body == b"1"
+    tail = base64.b64decode(answer.headers["x-amz-log-result"]).decode()
+    assert f"\nREPORT RequestId: {answer.headers['x-amzn-requestid']}\t" in tail
+
+
 def test_the_duration_covers_the_work_of_the_extensions(environment: StartEnvironment, gate: Gate) -> None:
     env = environment(["loop"], {"ext": ["register:INVOKE", "next", gate.step, "loop"]})
     env.invoke()

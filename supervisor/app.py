@@ -60,13 +60,22 @@ def run(config: Config) -> int:
     stderr = stdout if os.path.sameopenfile(_STDOUT, _STDERR) else Console(_STDERR, reactor)
     logging.basicConfig(handlers=[DiagnosticHandler(stderr)], level=config.log_level)
     try:
-        return trio.run(Application(config, reactor, stdout, stderr).supervise)
+        application = Application(config, reactor, stdout, stderr)
     except OSError as error:
         _log.error("%s", error)
+        return EXIT_FAILED
+    try:
+        return trio.run(application.supervise)
+    except Exception as error:  # noqa: BLE001 -- the one place; whoever reads standard error gets a line, and exit code 1
+        _log.critical("The supervisor has failed, which is a defect of its own: %r", error, exc_info=_is_debugging())
         return EXIT_FAILED
     finally:
         stdout.flush()
         stderr.flush()
+
+
+def _is_debugging() -> bool:
+    return _log.isEnabledFor(logging.DEBUG)
 
 
 class Application:

@@ -46,7 +46,7 @@ class Log:
 
     def write(self, line: str, *, in_tail: bool = True) -> None:
         """Write a line of the platform, which subscribers get in a form of its own."""
-        # An extension's name may be any bytes, as a file's may.
+        # The name of an extension may be any bytes, as a file's may.
         data = line.encode(errors="surrogateescape")
         if in_tail:
             self.tail.add([data])
@@ -58,7 +58,7 @@ class Log:
         self._telemetry.flush()
 
     def _prefix(self, source: str) -> bytes:
-        return f"[{source}] ".encode() if self._prefixed else b""
+        return f"[{source}] ".encode(errors="surrogateescape") if self._prefixed else b""
 
     def _lines_of(self, category: Category, prefix: bytes) -> Callable[[list[bytes]], list[bytes]]:
         telemetry, tail, now = self._telemetry, self.tail, self._clock.now

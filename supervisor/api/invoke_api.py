@@ -40,6 +40,8 @@ _QUALIFIER: Final = re.compile(r"\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9_-]{1,128}")
 _TENANT: Final = re.compile(r"[a-zA-Z0-9._:/=+\-@ ]{1,256}")
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
+_CONTROL_CHARACTERS: Final = dict.fromkeys((*range(32), 127), " ")
+
 _SERVICE_ERRORS: Final = 500
 """From this status on it is the service's fault."""
 
@@ -142,7 +144,7 @@ def _arn(function_name: str, query: str, function: Function) -> str:
 
 
 def _client_context(encoded: str) -> str:
-    """The decoded client context, ready for a header: bytes as Latin-1 characters, no line breaks."""
+    """The decoded client context, ready for a header: bytes as Latin-1 characters, no control characters."""
     if not encoded:
         return ""
     if len(encoded) > CLIENT_CONTEXT_BYTES:
@@ -151,7 +153,7 @@ def _client_context(encoded: str) -> str:
         decoded = base64.b64decode(encoded, validate=True)
     except binascii.Error:
         raise ProtocolError(400, "InvalidRequestContentException", "The client context is not base64") from None
-    return decoded.decode("latin-1").translate({13: " ", 10: " "})
+    return decoded.decode("latin-1").translate(_CONTROL_CHARACTERS)
 
 
 def _invalid(message: str) -> ProtocolError:
