@@ -11,6 +11,7 @@ import pytest
 from integration.environments import Environment, Setup, running
 from integration.gates import Gate
 from integration.namespaces import Namespaces
+from integration.subscribers import MakeSubscriber, Subscriber
 
 StartEnvironment = Callable[..., Environment]
 
@@ -43,3 +44,14 @@ def gate(tmp_path: Path) -> Iterator[Gate]:
     """A gate that is shut."""
     with closing(Gate(tmp_path / "gate")) as gate:
         yield gate
+
+
+@pytest.fixture
+def subscriber(tmp_path: Path) -> Iterator[MakeSubscriber]:
+    """Makes subscribers with the arguments of `Subscriber`; comes before `environment`, so that it ends after it."""
+    with ExitStack() as stack:
+
+        def make(*args: Any, **kwargs: Any) -> Subscriber:
+            return stack.enter_context(closing(Subscriber(tmp_path, *args, **kwargs)))
+
+        yield make

@@ -62,6 +62,7 @@ class Setup:
         image: Executable files that it finds, by absolute path.
         as_pid_1: Whether it is the first process of a pid namespace, or an ordinary one.
         stderr: The file that standard error goes to, apart from the output.
+        first_line: A line, as a regular expression, that is not written before Init has begun.
     """
 
     runtime: Sequence[str] = ("loop",)
@@ -73,6 +74,7 @@ class Setup:
     image: Mapping[str, bytes] = field(default_factory=dict)
     as_pid_1: bool = True
     stderr: Path | None = None
+    first_line: str = "^INIT_START"
 
     def words(self, folder: Path) -> list[str]:
         """The command line."""
@@ -110,6 +112,7 @@ class Environment:
         self.folder = folder / "work"
         self._namespaces = namespaces
         self._as_pid_1 = setup.as_pid_1
+        self._first_line = setup.first_line
         self._threads = ThreadPoolExecutor(max_workers=128, thread_name_prefix="callers")
         setup.write_extensions(folder)
         self.folder.mkdir()
@@ -158,7 +161,7 @@ class Environment:
     def wait_until_started(self) -> None:
         """Wait until both ports listen and Init has begun."""
         try:
-            self.wait_for("^INIT_START")
+            self.wait_for(self._first_line)
         except AssertionError as error:
             error.add_note(f"The exit code is {self._process.poll()}.")
             raise

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 from contextlib import closing
 from pathlib import Path
@@ -103,9 +104,7 @@ def test_a_wrong_value_is_one_line_and_exit_code_2(
 def test_an_address_that_cannot_be_had_is_one_line_and_exit_code_1(tmp_path: Path, option: str) -> None:
     result = run(tmp_path, option, "192.0.2.1:80", "sh", "-c", "echo started")
 
-    assert (result.returncode, result.stdout, result.stderr) == (
-        1,
-        "",
-        "supervisor: cannot listen on 192.0.2.1:80: Cannot assign requested address; "
-        f"{option} chooses another address\n",
-    )
+    assert (result.returncode, result.stdout) == (1, "")
+    # Each C library has its own words for the reason.
+    line = rf"supervisor: cannot listen on 192\.0\.2\.1:80: [^;]*[Aa]ddress[^;]*; {option} chooses another address\n"
+    assert re.fullmatch(line, result.stderr)

@@ -8,9 +8,11 @@ The steps of every extension: extension.py.
 
     takes        answers 200          fails    always 500     silent   accepts, and reads nothing
     fails-twice  500, 500, then 200   refuses  always 400     slow     reads a byte a second
-    logs         200, and prints the batch                    dies     closes everything at the first byte
+    logs         200, and says so          dies     closes everything at the first byte
+    late         waits for a byte of the FIFO of `gate:FIFO`, then 500, then 200
 
-Of every record that it takes it tells one line of JSON: the number of the batch, the target of the request, the record.
+Of every record that it takes it tells one line of JSON: the target of the request, and the record.
+Of a long text it tells the length and the beginning.
 """
 
 import itertools
@@ -19,19 +21,21 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import BinaryIO
 
 import extension
 from extension import actor
 
 PATHS = {"telemetry": "/2022-07-01/telemetry", "logs": "/2020-08-15/logs"}
-STATUSES = {"fails-twice": (500, 500, 200), "fails": (500,), "refuses": (400,)}
+STATUSES = {"fails-twice": (500, 500, 200), "fails": (500,), "refuses": (400,), "late": (500, 200)}
 SECOND = 1.0
+LONG_TEXT = 10_000
 
 never = threading.Event()
 telling = threading.Lock()
 told_to = -1
-batches = 0
+gate = ""
 
 
 def tell_to(path: str) -> None:
@@ -39,14 +43,24 @@ def tell_to(path: str) -> None:
     told_to = os.open(path, os.O_WRONLY)
 
 
-def tell(target: str, records: Iterable[object]) -> None:
-    global batches  # noqa: PLW0603 -- counted over all listeners
+def wait_at(path: str) -> None:
+    global gate  # noqa: PLW0603 -- a subscriber has one gate
+    gate = path
+
+
+def tell(target: str, records: Iterable[dict[str, object]]) -> None:
     with telling:
-        lines = [json.dumps({"batch": batches, "target": target, "record": record}) for record in records]
-        batches += 1
+        lines = [json.dumps({"target": target, "record": shortened(record)}) for record in records]
         data = "".join(f"{line}\n" for line in lines).encode()
         while data:
             data = data[os.write(told_to, data) :]
+
+
+def shortened(record: dict[str, object]) -> dict[str, object]:
+    content = record["record"]
+    if isinstance(content, str) and len(content) > LONG_TEXT:
+        return {**record, "record": {"length": len(content), "beginning": content[:10]}}
+    return record
 
 
 def listen(argument: str) -> None:
@@ -59,7 +73,7 @@ def listen(argument: str) -> None:
 def accept(listener: socket.socket, manner: str, serve: Callable[[socket.socket, BinaryIO], None]) -> None:
     while True:
         connection, _ = listener.accept()
-        with connection, connection.makefile("rb") as stream:
+        with suppress(OSError), connection, connection.makefile("rb") as stream:
             match manner:
                 case "silent":
                     never.wait()
@@ -88,8 +102,11 @@ def serve_http(manner: str) -> Callable[[socket.socket, BinaryIO], None]:
             status = next(statuses)
             if status == 200:
                 tell(line.split()[1].decode(), json.loads(body))
+            elif manner == "late":
+                with open(gate, "rb", buffering=0) as fifo:
+                    fifo.read(1)
             if manner == "logs":
-                actor.say(f"took {body.decode()}")
+                actor.say(f"took {length} bytes")
             connection.sendall(f"HTTP/1.1 {status} Status\r\nContent-Length: 0\r\n\r\n".encode())
 
     return serve
@@ -109,7 +126,10 @@ def subscribe(argument: str) -> None:
     api, _, body = argument.partition(":")
     headers = {"Lambda-Extension-Identifier": extension.identifier}
     answer = actor.call("PUT", PATHS[api], headers, body.encode())
-    actor.say(f"subscribed {answer.status} {answer.body.decode().rstrip()}")
+    actor.say(f"subscription {answer.status} {answer.body.decode().rstrip()}")
 
 
-actor.perform(extension.words, {**extension.STEPS, "tell": tell_to, "listen": listen, "subscribe": subscribe})
+actor.perform(
+    extension.words,
+    {**extension.STEPS, "tell": tell_to, "gate": wait_at, "listen": listen, "subscribe": subscribe},
+)
