@@ -1,0 +1,26 @@
+/* supervisor.system.prctl in C, because a static program has no ctypes. It takes the place of the module in Python. */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <sys/prctl.h>
+
+static PyObject *set_child_subreaper(PyObject *module, PyObject *unused) {
+    (void)module;
+    (void)unused;
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {
+        return PyErr_SetFromErrno(PyExc_OSError);
+    }
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef methods[] = {
+    {"set_child_subreaper", set_child_subreaper, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "supervisor.system.prctl",
+    .m_methods = methods,
+};
+
+PyMODINIT_FUNC PyInit_prctl(void) { return PyModule_Create(&definition); }
