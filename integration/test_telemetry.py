@@ -254,11 +254,12 @@ def test_a_subscription_outlives_two_resets(subscriber: MakeSubscriber, environm
 
 
 @pytest.mark.rule("telemetry-api/flush-before-shutdown")
-def test_what_is_queued_is_delivered_before_the_extension_is_told_of_the_end(
-    subscriber: MakeSubscriber, environment: StartEnvironment
+@pytest.mark.parametrize("events", [("INVOKE", "SHUTDOWN"), ("INVOKE",)])
+def test_what_is_queued_is_delivered_before_the_extension_is_told_of_the_end_or_killed(
+    subscriber: MakeSubscriber, environment: StartEnvironment, events: tuple[str, ...]
 ) -> None:
-    """The subscriber ends as soon as it gets SHUTDOWN, and long before its time for a batch is up."""
-    told = subscriber(buffering={"timeoutMs": 30_000})
+    """The subscriber ends as soon as it gets SHUTDOWN, or is killed, and long before its time for a batch is up."""
+    told = subscriber(events=events, buffering={"timeoutMs": 30_000})
     env = start_with(environment, told)
     env.invoke()
     env.wait_for("^REPORT")

@@ -71,6 +71,7 @@ class Environment:
             order.TerminateRuntime: lambda _: processes.terminate_runtime(),
             order.KillRuntime: lambda _: processes.kill_runtime(),
             order.KillExtension: lambda kill: processes.kill_extension(kill.name),
+            order.DismissExtension: lambda dismiss: report.deliver(processes.killer(dismiss.name)),
             order.ClearEnvironment: lambda _: self._clear(),
             order.EndEnvironment: lambda _: ended(),
         }

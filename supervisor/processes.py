@@ -121,6 +121,16 @@ class Processes:
         """SIGKILL to the process group of an extension."""
         self._signal(name, signal.SIGKILL)
 
+    def killer(self, name: str) -> Callable[[], None]:
+        """What sends SIGKILL to the process group of an extension, later, if that is still the same process."""
+        child = self._children.get(name)
+
+        def kill() -> None:
+            if child is not None and self._names.get(child.pid) == name:
+                child.signal_group(signal.SIGKILL)
+
+        return kill
+
     def _signal(self, name: str, number: signal.Signals) -> None:
         if child := self._children.get(name):
             child.signal_group(number)

@@ -71,6 +71,13 @@ class KillExtension:
 
 
 @dataclass(frozen=True, slots=True)
+class DismissExtension:
+    """SIGKILL to the extension *name*, which is not told of the end, as soon as it has what it subscribed to."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class ClearEnvironment:
     """Kill whatever process is left, close every connection of the peers, forget their identifiers."""
 
@@ -90,6 +97,7 @@ Effect = (
     | TerminateRuntime
     | KillRuntime
     | KillExtension
+    | DismissExtension
     | ClearEnvironment
     | EndEnvironment
     | Milestone

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from supervisor.lifecycle import invoke
 from supervisor.lifecycle.effects import (
     ClearEnvironment,
+    DismissExtension,
     EndEnvironment,
     KillExtension,
     KillRuntime,
@@ -82,7 +83,7 @@ def _tell_extensions(state: State, now: float) -> Effects:
         if SHUTDOWN in extension.events and extension.alive:
             yield from extension.hand_over(SendShutdown(extension.extension_id, stop.reason, stop.deadline))
         elif extension.alive:
-            yield KillExtension(extension.name)
+            yield DismissExtension(extension.name)
 
 
 def kill_runtime(state: State) -> Effects:

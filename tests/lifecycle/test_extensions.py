@@ -4,6 +4,7 @@ import pytest
 
 from supervisor.lifecycle.effects import (
     AnswerCaller,
+    DismissExtension,
     KillExtension,
     LaunchRuntime,
     SendInvocation,
@@ -156,7 +157,7 @@ def test_an_extension_that_registered_for_nothing_is_told_nothing() -> None:
     ]
     assert story.refusal(polled("x"))[0] == 403
     story.tell(ShutdownRequested())
-    assert story.tell(RuntimeExited(ExitStatus(0))) == (Phase.SHUTDOWN, [KillExtension("x")])
+    assert story.tell(RuntimeExited(ExitStatus(0))) == (Phase.SHUTDOWN, [DismissExtension("x")])
 
 
 # -- Errors ------------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import pytest
 
 from supervisor.lifecycle.effects import (
     ClearEnvironment,
+    DismissExtension,
     Effect,
     EndEnvironment,
     KillExtension,
@@ -49,8 +50,8 @@ def test_the_runtime_ends_first_then_extensions_are_told_or_killed_and_the_last_
         Phase.SHUTDOWN,
         [
             SendShutdown(identifier("both"), SPINDOWN, 4.0),
-            KillExtension("invoke"),
-            KillExtension("nothing"),
+            DismissExtension("invoke"),
+            DismissExtension("nothing"),
         ],
     )
     assert story.tell(ExtensionExited("invoke", KILLED), ExtensionExited("nothing", KILLED)) == (Phase.SHUTDOWN, [])
@@ -109,7 +110,7 @@ def test_an_extension_that_did_not_register_for_shutdown_is_killed_without_being
     story = ready({"x": "INVOKE"})
     _, effects = story.tell(ShutdownRequested(), RuntimeExited(TERMINATED))
 
-    assert effects == [ShutdownStarted(SPINDOWN), TerminateRuntime(), KillExtension("x")]
+    assert effects == [ShutdownStarted(SPINDOWN), TerminateRuntime(), DismissExtension("x")]
 
 
 def test_an_extension_that_never_registered_is_killed_beside_one_that_did() -> None:
@@ -120,7 +121,7 @@ def test_an_extension_that_never_registered_is_killed_beside_one_that_did() -> N
         Phase.SHUTDOWN,
         [
             ShutdownStarted(SPINDOWN),
-            KillExtension("silent"),
+            DismissExtension("silent"),
             SendShutdown(identifier("x"), SPINDOWN, 3.0),
         ],
     )

@@ -5,6 +5,7 @@ import pytest
 from supervisor.lifecycle.effects import (
     AnswerCaller,
     ClearEnvironment,
+    DismissExtension,
     Effect,
     EndEnvironment,
     KillExtension,
@@ -137,7 +138,7 @@ def test_a_shutdown_after_the_answer_gives_no_second_one() -> None:
     assert effects == [
         ShutdownStarted(SPINDOWN),
         TerminateRuntime(),
-        KillExtension("x"),
+        DismissExtension("x"),
         ClearEnvironment(),
         ShutdownEnded(SPINDOWN, 0.0),
         InvocationReported(invocation, CUT_OFF, 1.0, 0.5, (Span("extensionOverhead", 1.5, 0.5),)),
