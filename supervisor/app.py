@@ -18,6 +18,7 @@ from supervisor.lifecycle.events import EnvironmentStarted, ShutdownRequested
 from supervisor.lifecycle.exits import ExitStatus
 from supervisor.lifecycle.model import Settings
 from supervisor.log import Log
+from supervisor.option import Option
 from supervisor.option_values import Address
 from supervisor.processes import Commands, Processes
 from supervisor.report import Report
@@ -165,7 +166,7 @@ class Application:
         self._processes.exited(pid, status, peak, self._environment.dispatch)
 
 
-def _listen(address: Address, chosen_by: options.Option[Address]) -> socket.socket:
+def _listen(address: Address, chosen_by: Option[Address]) -> socket.socket:
     try:
         return listen(*address)
     except OSError as error:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from supervisor.errors import UsageError
+from supervisor.option import Option
 from supervisor.option_values import quoted
-from supervisor.options import FUNCTION_SETTINGS, OPTIONS, Option
+from supervisor.options import FUNCTION_SETTINGS, OPTIONS
 
 T = TypeVar("T")
 

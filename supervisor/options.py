@@ -3,11 +3,10 @@
 It reads neither the command line nor the environment: `command_line` does, by this table.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from typing import Final
 
 from supervisor.lifecycle.limits import INIT_SECONDS
+from supervisor.option import Option
 from supervisor.option_values import (
     LogLevel,
     address,
@@ -29,32 +28,6 @@ FUNCTION_MEMORY_LIMITS: Final = (128, 10_240)
 
 QUEUE_SIZE_LIMITS: Final = (0, 10_000)
 """Waiting invocations. Ours: Lambda documents none for one environment."""
-
-T_co = TypeVar("T_co", covariant=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Option(Generic[T_co]):
-    """One thing that the user may choose.
-
-    Args:
-        parse: Text to value. Raises ValueError, whose text continues the option's name: "must be ...".
-        help: What is chosen, for `--help`.
-        default: The text that counts when nobody chose.
-        flags: How the option is spelled on the command line; the first is its name.
-        variables: The environment variables that mean the same; the first that is set and not empty counts.
-        shared: Those of the variables that the function may read too: a value of its own there is no mistake.
-        placeholder: What stands for the value in `--help`; a flag without one takes no value.
-    """
-
-    parse: Callable[[str], T_co]
-    help: str
-    default: str = ""
-    flags: tuple[str, ...] = ()
-    variables: tuple[str, ...] = ()
-    shared: tuple[str, ...] = ()
-    placeholder: str = ""
-
 
 HELP: Final = Option(text, "show this text", flags=("--help", "-h"))
 

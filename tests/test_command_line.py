@@ -4,8 +4,9 @@ import pytest
 
 from supervisor import options
 from supervisor.command_line import Choices, CommandLine, help_text, read_command_line
+from supervisor.option import Option
 from supervisor.option_values import Address, LogLevel
-from supervisor.options import FUNCTION_SETTINGS, OPTIONS, Option
+from supervisor.options import FUNCTION_SETTINGS, OPTIONS
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from supervisor.command_line import read_command_line
 from supervisor.config import Config, read_config
 from supervisor.errors import UsageError
 from supervisor.function import Function
+from supervisor.option import Option
 from supervisor.option_values import Address, LogLevel
-from supervisor.options import FUNCTION_SETTINGS, OPTIONS, Option
+from supervisor.options import FUNCTION_SETTINGS, OPTIONS
 from supervisor.runtime_command import Image
 
 IMAGE = Image("/function", {"/usr/bin/python3"}.__contains__, lambda: "/var/runtime/bootstrap")
