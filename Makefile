@@ -8,7 +8,7 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check integration image constraints clean
+.PHONY: help venv demo test check integration bench image constraints clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +32,9 @@ check: $(READY) ## format, lint, types, layers, workflows, generated documents
 # Exit code 5 is pytest's "no test was selected".
 integration: $(READY) ## run the whole program from outside, as PID 1 (needs root)
 	$(BIN)/python -m pytest integration $(ARGS) || [ $$? -eq 5 ]
+
+bench: $(READY) ## measure beside aws-lambda-rie (needs root, and cc); ARGS=--help lists what can be chosen
+	$(BIN)/python -m bench $(ARGS)
 
 image: ## build dist/supervisor-linux-amd64 and -arm64, each one static file (needs root; docker/README.md)
 	docker/build-without-engine

@@ -1,0 +1,1 @@
+"""Measures the supervisor beside aws-lambda-rie: `python -m bench`, or `make bench`."""
