@@ -8,7 +8,8 @@ from typing import Final, cast
 from supervisor.errors import ProtocolError
 from supervisor.lifecycle.invocation import Payload
 
-_NO_CONTENT: Final = 204
+_BODILESS: Final = frozenset({204, 304})
+"""Answers with these end with their head, and say no length (RFC 9110, 8.6, 15.3.5 and 15.4.5)."""
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -41,7 +42,8 @@ _STATUS_LINES: Final = {status: f"HTTP/1.1 {status} {reason}\r\n" for status, re
 class Request:
     """One request. Header names are lower case; values are decoded as Latin-1, as HTTP defines them.
 
-    *path* is as sent, without the query; *body* is complete once the request has been handed over as finished.
+    *path* is as sent, without the query; *body* is complete once the request has been handed over as finished;
+    *version* is that of HTTP, `1.1` or `1.0`.
     """
 
     method: str
@@ -49,22 +51,33 @@ class Request:
     query: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Payload = b""
+    version: str = "1.1"
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One answer. `Content-Length`, `Date` and `Connection` are the server's business and are not in *headers*."""
+    """One answer. What frames its body, `Date` and `Connection` are the server's business and not in *headers*."""
 
     status: int
     headers: Headers = ()
     body: Payload = b""
 
-    def head(self) -> bytes:
-        """The status line and the headers as they go over the wire, up to what the server adds."""
-        text = _STATUS_LINES[self.status]
+    @property
+    def is_bodiless(self) -> bool:
+        """Whether its status rules a body out."""
+        return self.status in _BODILESS
+
+    def head(self, framing: str | None = None) -> bytes:
+        """The status line and the headers as they go over the wire, up to what the server adds.
+
+        *framing* is the line for a body whose length is not known yet; without one the length is told.
+        """
+        text = _STATUS_LINES.get(self.status) or f"HTTP/1.1 {self.status} \r\n"
         for name, value in self.headers:
             text = f"{text}{name}: {value}\r\n"
-        if self.status != _NO_CONTENT:
+        if framing is not None:
+            text += framing
+        elif self.status not in _BODILESS:
             text = f"{text}Content-Length: {len(self.body)}\r\n"
         return text.encode("latin-1", "replace")
 

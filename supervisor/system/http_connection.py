@@ -21,6 +21,7 @@ from supervisor.system.http_exchange import Exchange
 from supervisor.system.http_input import Input
 from supervisor.system.http_output import Output
 from supervisor.system.http_shared import Shared
+from supervisor.system.http_stream import AnswerStream
 
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -44,6 +45,7 @@ class Connection:
         self._reader = self._input.reader
         self._output = Output(accepted)
         self._exchange: Exchange | None = None
+        self._stream: AnswerStream | None = None
         self._abandoned: Exchange | None = None
         self._body_begun = False
         self._continue_owed = False
@@ -73,8 +75,8 @@ class Connection:
         """Send *response* for *exchange*, the one that is served. When the connection is closed, do nothing."""
         if self._closed:
             return
-        if not exchange.finished and (not self._input.ignore_body() or self._continue_owed):
-            exchange.keep_alive = False
+        if not exchange.finished:
+            self._give_up_body(exchange)
         body = b"" if exchange.request.method == "HEAD" else response.body
         self._output.send(response.head() + self._head_ends.of(exchange), body)
         if not self._output.waiting:
@@ -82,8 +84,37 @@ class Connection:
         if not self._serving:
             self._watch()
 
+    def stream(self, exchange: Exchange, response: Response) -> AnswerStream:
+        """Send the head of *response* for *exchange*, the one that is served, and then whatever the stream is given."""
+        stream = AnswerStream(self, self._output, exchange.request, response)
+        if self._closed:
+            return stream
+        if not exchange.finished:
+            self._give_up_body(exchange)
+        exchange.keep_alive &= not stream.ends_connection
+        self._stream = stream
+        self._output.send(response.head(stream.framing) + self._head_ends.of(exchange))
+        self.piece_sent()
+        return stream
+
+    def piece_sent(self) -> None:
+        """Ask for room for what the socket has not taken."""
+        if not self._serving:
+            self._watch()
+
+    def stream_ended(self, *, whole: bool) -> None:
+        """Go on with what follows the streamed answer; where that broke off, nothing follows."""
+        self._stream = None
+        exchange = self._exchange
+        if exchange is None:
+            return
+        exchange.keep_alive &= whole
+        if not self._output.waiting:
+            self._conclude(exchange)
+        self.piece_sent()
+
     async def answer_sent(self) -> None:
-        """Wait until the kernel has taken the answer, if one was given."""
+        """Wait until the kernel has taken the answer, or what was sent of it, if one was given."""
         while self._output.waiting and not self._closed:
             await trio.lowlevel.wait_writable(self._socket)
             self._flush()
@@ -97,7 +128,8 @@ class Connection:
         self._reactor.remove(self._fd)
         self._socket.close()
         self._input.close()
-        self._exchange = self._abandoned = None
+        self._output.close()
+        self._exchange = self._abandoned = self._stream = None
         self._on_closed(self)
 
     # Exchanges, one after the other.
@@ -136,9 +168,14 @@ class Connection:
 
     def _abandon(self, exchange: Exchange) -> None:
         """Tell the service, once, that nobody may be waiting any more."""
-        if not exchange.answered and not self._closed and exchange is not self._abandoned:
+        unanswered = not exchange.answered or self._stream is not None
+        if unanswered and not self._closed and exchange is not self._abandoned:
             self._abandoned = exchange
             self._service.abandon(exchange)
+
+    def _is_answered(self, exchange: Exchange) -> bool:
+        """Whether the whole answer is sent."""
+        return exchange.answered and self._stream is None and not self._output.waiting
 
     def _conclude(self, exchange: Exchange) -> None:
         """The answer is sent: the next exchange may begin once the body is over, or the connection ends."""
@@ -176,7 +213,7 @@ class Connection:
             self._input.end_body()
             if not exchange.answered and not exchange.oversized:
                 self._finish(exchange)
-            elif exchange.answered and not self._output.waiting:
+            elif self._is_answered(exchange):
                 self._conclude(exchange)
         elif self._reader.refusal is not None:
             self._break_off(exchange, self._reader.refusal)
@@ -189,10 +226,13 @@ class Connection:
         if not exchange.answered:
             self._abandon(exchange)
             exchange.answer(refusal)
-        elif not self._output.waiting:
+        elif self._is_answered(exchange):
             self._conclude(exchange)
 
-    # The socket.
+    def _give_up_body(self, exchange: Exchange) -> None:
+        """Nobody wants the rest of the body."""
+        if not self._input.ignore_body() or self._continue_owed:
+            exchange.keep_alive = False
 
     def _read(self) -> None:
         arriving = self._input
@@ -207,13 +247,17 @@ class Connection:
     def _flush(self) -> None:
         self._output.flush()
         exchange = self._exchange
-        if not self._output.waiting and exchange is not None and exchange.answered:
+        if self._output.waiting or exchange is None:
+            return
+        if self._stream is not None:
+            self._stream.on_drained()
+        elif exchange.answered:
             self._conclude(exchange)
 
     def _end_input(self) -> None:
         """The peer sends no more, and everything that it sent is read."""
         exchange = self._exchange
-        if exchange is None or (exchange.answered and not self._output.waiting):
+        if exchange is None or self._is_answered(exchange):
             self.drop()
             return
         exchange.keep_alive = False
@@ -230,9 +274,12 @@ class Connection:
 
     def _lose_peer(self) -> None:
         """The peer neither sends nor reads."""
+        stream = self._stream
         if self._exchange is not None:
             self._abandon(self._exchange)
         self.drop()
+        if stream is not None:
+            stream.on_drained()
 
     def _watch(self) -> None:
         """Ask to be called when there is something to be done, and only then."""

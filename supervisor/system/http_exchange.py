@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final, Protocol
 
 from supervisor.api.http import Request, Response
+from supervisor.system.http_stream import AnswerStream
 
 DEFAULT_BODY_LIMIT: Final = 1024 * 1024
 """In bytes. Ours; a service that takes more, or less, says so in `begin`."""
@@ -20,6 +21,9 @@ class WayBack(Protocol):
 
     def answer(self, exchange: "Exchange", response: Response) -> None:
         """Send *response* for *exchange*."""
+
+    def stream(self, exchange: "Exchange", response: Response) -> AnswerStream:
+        """Send the head of *response* for *exchange*, and then whatever the stream is given."""
 
     def drop(self) -> None:
         """Close without another byte."""
@@ -34,7 +38,7 @@ class Exchange:
         body_limit: In bytes. To be set in `Service.begin`; a larger body is not kept.
         finished: Nothing more will come of this request.
         oversized: The body is larger than `body_limit`.
-        answered: `answer` was called.
+        answered: `answer` or `stream` was called.
         keep_alive: The connection lives on after the answer.
         context: The service's own.
     """
@@ -72,6 +76,16 @@ class Exchange:
             self.answered = True
             self._way_back.answer(self, response)
 
+    def stream(self, response: Response) -> AnswerStream:
+        """Send *response*, whose body follows piece by piece; the one that it has is not sent.
+
+        May be called at any time and from anywhere, unless the exchange is answered; it calls no service. The next
+        exchange of the connection begins when the stream has ended.
+        """
+        assert not self.answered, "an exchange is answered once"
+        self.answered = True
+        return self._way_back.stream(self, response)
+
     def close(self) -> None:
         """Close the connection without an answer. It calls no service."""
         self._way_back.drop()
@@ -93,10 +107,11 @@ class Service(Protocol):
         """The body is in, or `exchange.oversized`, which is told as soon as it is known."""
 
     def abandon(self, exchange: Exchange) -> None:
-        """The peer of an unanswered exchange sends no more: it has gone, or has only closed its sending side.
+        """The peer of an exchange that is not answered to its end sends no more.
 
-        The two look alike until something is sent. If the exchange is `finished`, it waits on: an answer may still be
-        read, and `exchange.close` gives up. If not, the body is truncated: this call is the last chance to answer. An
+        It has gone, or has only closed its sending side; the two look alike until something is sent. If the exchange is
+        `finished`, it waits on: an answer, or the rest of one, may still be read, and `exchange.close` gives up. If
+        not, the body is truncated: this call is the last chance to begin an answer. Told once of an exchange. An
         exchange that is closed from this side, by `Exchange.close` or `HttpServer.close_connections`, is not
         abandoned.
         """

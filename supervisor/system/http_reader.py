@@ -68,7 +68,7 @@ class RequestReader:
         assert self._latest is not None
         request = self._latest.request
         expectation = request.headers.get("expect", "").lower()
-        return expectation == "100-continue" and not request.body and self._parser.get_http_version() != "1.0"
+        return expectation == "100-continue" and not request.body and request.version != "1.0"
 
     def hand_over_body(self) -> int | None:
         """Leave the rest of an announced body to the caller, and expect a request after it.
@@ -109,8 +109,10 @@ class RequestReader:
         if not target.startswith("/"):
             target = _origin_form(target)
         path, _, query = target.partition("?")
-        request = Request(self._parser.get_method().decode("latin-1"), path, query, self._headers)
-        self._latest = Exchange(self._way_back, request, keep_alive=self._parser.should_keep_alive())
+        parser = self._parser
+        method, version = parser.get_method().decode("latin-1"), parser.get_http_version()
+        request = Request(method, path, query, self._headers, version=version)
+        self._latest = Exchange(self._way_back, request, keep_alive=parser.should_keep_alive())
         self.arrived.append(self._latest)
         self._target = b""
         self._headers = {}
@@ -163,7 +165,7 @@ class RequestReader:
             exchange.keep_alive = False
             return b""
         target = f"{request.path}?{request.query}" if request.query else request.path
-        lines = [f"{request.method} {target} HTTP/{self._parser.get_http_version()}"]
+        lines = [f"{request.method} {target} HTTP/{request.version}"]
         lines += [f"{name}: {value}" for name, value in request.headers.items() if name != "upgrade"]
         self.arrived.pop()
         self._restart()

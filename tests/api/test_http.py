@@ -29,8 +29,20 @@ def test_a_head_has_the_status_the_headers_and_the_length_of_the_body_and_is_ope
     )
 
 
-def test_a_response_that_may_have_no_body_has_no_length() -> None:
-    assert Response(204).head() == b"HTTP/1.1 204 No Content\r\n"
+@pytest.mark.parametrize(("status", "line"), [(204, b"204 No Content"), (304, b"304 ")])
+def test_a_response_that_may_have_no_body_has_no_length(status: int, line: bytes) -> None:
+    assert Response(status).head() == b"HTTP/1.1 %b\r\n" % line
+
+
+def test_the_head_of_a_body_without_a_known_length_says_how_it_ends() -> None:
+    assert Response(200, (JSON,)).head("Transfer-Encoding: chunked\r\n") == (
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n"
+    )
+    assert Response(200).head("") == b"HTTP/1.1 200 OK\r\n"
+
+
+def test_a_status_that_has_no_reason_here_is_sent_without_one() -> None:
+    assert Response(299).head().startswith(b"HTTP/1.1 299 \r\n")
 
 
 @pytest.mark.parametrize("body", [b"12345", bytearray(b"12345"), memoryview(b"12345")])

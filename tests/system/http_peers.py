@@ -94,9 +94,7 @@ class Peer:
     async def head(self) -> Answer:
         """The next answer, less its body."""
         while b"\r\n\r\n" not in self._unread:
-            more = await self._receive()
-            assert more, f"the connection ended after {self._unread!r}"
-            self._unread += more
+            self._unread += await self._more()
         head, self._unread = self._unread.split(b"\r\n\r\n", 1)
         status, *lines = head.decode("latin-1").split("\r\n")
         assert status.startswith("HTTP/1.1 ")
@@ -114,6 +112,30 @@ class Peer:
         self._unread = bytes(body[length:])
         return Answer(head.status, head.headers, bytes(body[:length]))
 
+    async def chunk(self) -> bytes:
+        """The next chunk of a streamed answer, empty at its end."""
+        size = int(await self._line(), 16)
+        while len(self._unread) < size + 2:
+            self._unread += await self._more()
+        piece, end = self._unread[:size], self._unread[size : size + 2]
+        self._unread = self._unread[size + 2 :]
+        assert end == b"\r\n"
+        return piece
+
+    async def chunks(self) -> bytes:
+        """The rest of a streamed answer's body."""
+        pieces = bytearray()
+        while piece := await self.chunk():
+            pieces += piece
+        return bytes(pieces)
+
+    async def everything(self) -> bytes:
+        """What comes until the connection ends."""
+        pieces = bytearray(self._unread)
+        while more := await self._receive():
+            pieces += more
+        return bytes(pieces)
+
     async def ask(self, request: bytes) -> Answer:
         await self.send(request)
         return await self.answer()
@@ -121,6 +143,17 @@ class Peer:
     async def is_at_end(self) -> bool:
         """Whether the end of the connection follows, and nothing before it."""
         return not self._unread and await self._receive() == b""
+
+    async def _line(self) -> bytes:
+        while b"\r\n" not in self._unread:
+            self._unread += await self._more()
+        line, self._unread = self._unread.split(b"\r\n", 1)
+        return line
+
+    async def _more(self) -> bytes:
+        more = await self._receive()
+        assert more, f"the connection ended after {self._unread!r}"
+        return more
 
     async def _receive(self) -> bytes:
         with trio.fail_after(PATIENCE):
