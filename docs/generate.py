@@ -35,6 +35,7 @@ TITLES: Final = {
     "runtime-api": "Runtime API",
     "extensions-api": "Extensions API",
     "lifecycle": "Lifecycle",
+    "layers": "Layers",
     "invoke-api": "Invoke API",
     "telemetry-api": "Telemetry API and Logs API",
 }

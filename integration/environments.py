@@ -60,6 +60,7 @@ class Setup:
         options: Options of the program.
         files: Files in the folder where it is started, by name.
         image: Executable files that it finds, by absolute path.
+        opt: A folder that is its /opt, and that it may write to.
         as_pid_1: Whether it is the first process of a pid namespace, or an ordinary one.
         stderr: The file that standard error goes to, apart from the output.
         first_line: A line, as a regular expression, that is not written before Init has begun.
@@ -72,6 +73,7 @@ class Setup:
     options: Sequence[str] = ()
     files: Mapping[str, str] = field(default_factory=dict)
     image: Mapping[str, bytes] = field(default_factory=dict)
+    opt: Path | None = None
     as_pid_1: bool = True
     stderr: Path | None = None
     first_line: str = "^INIT_START"
@@ -79,7 +81,7 @@ class Setup:
     def words(self, folder: Path) -> list[str]:
         """The command line."""
         command = runtime_command(_script(folder, "runtime", self.runtime)) if self.command is None else self.command
-        place = () if self.image else ("--extensions-dir", str(folder / "extensions"))
+        place = () if self.image or self.opt else ("--extensions-dir", str(folder / "extensions"))
         return [*(AS_PID_1 if self.as_pid_1 else ()), *UNDER_TEST, *place, *self.options, *command]
 
     def write_extensions(self, folder: Path) -> None:
@@ -251,7 +253,7 @@ def running(folder: Path, setup: Setup) -> Iterator[Environment]:
         folder: An empty folder. The program is started in a folder below it.
         setup: What is started.
     """
-    namespaces = Namespaces(folder, setup.image)
+    namespaces = Namespaces(folder, setup.image, setup.opt)
     try:
         environment = Environment(namespaces, folder, setup)
         try:

@@ -33,15 +33,16 @@ class Namespaces:
     Args:
         folder: An empty folder for what is mounted.
         image: Contents of executable files by absolute path, shown on top of what the machine has in these folders.
+        opt: A folder that is shown as /opt instead.
 
     Raises:
         PermissionError: This user may not have namespaces.
     """
 
-    def __init__(self, folder: Path, image: Mapping[str, bytes]) -> None:
+    def __init__(self, folder: Path, image: Mapping[str, bytes], opt: Path | None = None) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="namespaces")
         try:
-            self.network = self.run(_enter, folder, image)
+            self.network = self.run(_enter, folder, image, opt)
         except OSError:
             self.close()
             raise
@@ -65,7 +66,7 @@ class Namespaces:
         self._thread.shutdown()
 
 
-def _enter(folder: Path, image: Mapping[str, bytes]) -> str:
+def _enter(folder: Path, image: Mapping[str, bytes], opt: Path | None) -> str:
     """Have the calling thread live in new namespaces; the identity of the network."""
     _check(_libc.unshare(_CLONE_NEWNS | _CLONE_NEWNET), "unshare")
     _check(_libc.mount(None, b"/", None, _MS_PRIVATE_AND_BELOW, None), "/")
@@ -82,6 +83,8 @@ def _enter(folder: Path, image: Mapping[str, bytes]) -> str:
         # Without an upper layer: this works on top of a container's own overlay too.
         layers = f"lowerdir={folder}/image/{top}:/{top}"
         _check(_libc.mount(b"overlay", f"/{top}".encode(), b"overlay", 0, layers.encode()), f"/{top}")
+    if opt is not None:
+        _check(_libc.mount(bytes(opt), b"/opt", None, _MS_BIND, None), "/opt")
     return os.readlink("/proc/thread-self/ns/net")
 
 

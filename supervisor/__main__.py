@@ -15,6 +15,7 @@ from supervisor.boot import (
     EXIT_NOT_FOUND,
     given_environ,
     import_trio,
+    layers_of_image,
     open_missing_descriptors,
     replace_process,
     say,
@@ -22,9 +23,12 @@ from supervisor.boot import (
 )
 from supervisor.command_line import Choices, CommandLine, help_text, read_command_line
 from supervisor.config import read_config
-from supervisor.errors import UsageError
+from supervisor.errors import LayerError, UsageError
 from supervisor.option_values import LogLevel
 from supervisor.runtime_command import runtime_command
+
+EXIT_FAILED: Final = 1
+"""A layer cannot be used; standard error says why."""
 
 EXIT_USAGE: Final = 2
 EXIT_SIGNAL: Final = 128
@@ -43,6 +47,9 @@ def main() -> int:
     except UsageError as error:
         say(STDERR, f"supervisor: {error}")
         return EXIT_USAGE
+    except LayerError as error:
+        say(STDERR, f"supervisor: {error}")
+        return EXIT_FAILED
     except KeyboardInterrupt as stop:
         number = stop.args[0] if stop.args else signal.SIGINT
         return EXIT_SIGNAL + int(number)
@@ -77,6 +84,12 @@ def _leave_it_to_the_platform(command_line: CommandLine, environ: Mapping[str, s
 
 def _run(command_line: CommandLine, environ: Mapping[str, str]) -> int:
     config = read_config(command_line, environ, this_image())
+    if layers := layers_of_image(config.layers):
+        from supervisor.system.layers import extract_layers
+
+        extract_layers(layers)
+        # One of them may have brought the bootstrap.
+        config = read_config(command_line, environ, this_image())
     if config.log_level <= LogLevel.WARN:
         for warning in config.warnings:
             say(STDERR, f"supervisor: {warning}")

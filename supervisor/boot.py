@@ -69,6 +69,13 @@ def _find_bootstrap() -> str | None:
     return find_bootstrap()
 
 
+def layers_of_image(given: tuple[str, ...]) -> list[str]:
+    """The archives that are to be extracted into /opt, those *given* among them."""
+    from supervisor.system.files import find_layers
+
+    return find_layers(given)
+
+
 def replace_process(argv: tuple[str, ...], environ: Mapping[str, str]) -> int:
     """Become *argv*, which then finds its signals as if it had been started in our place.
 

@@ -68,6 +68,8 @@ def read_command_line(words: Sequence[str]) -> CommandLine:
             if not rest:
                 raise UsageError(f"{flag} needs a value: {flag} {option.placeholder}")
             value = rest.pop()
+        if option.repeats and option in chosen:
+            value = f"{chosen[option][1]}:{value}"
         chosen[option] = (flag, value)
     return CommandLine(chosen, tuple(reversed(rest)))
 

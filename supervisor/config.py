@@ -24,6 +24,7 @@ class Config:
         command: The program of the runtime and its arguments; empty when no bootstrap was found.
         working_directory: Where the runtime is started.
         extensions_dir: The absolute path of the folder with the external extensions; it need not exist.
+        layers: The paths of the zip archives to extract into /opt, beside those that are found there.
         invoke_address: Where callers invoke the function.
         runtime_api_address: Where the runtime and the extensions call.
         queue_size: How many invocations may wait while one runs.
@@ -40,6 +41,7 @@ class Config:
     command: tuple[str, ...]
     working_directory: str
     extensions_dir: str
+    layers: tuple[str, ...]
     invoke_address: Address
     runtime_api_address: Address
     queue_size: int
@@ -65,6 +67,7 @@ def read_config(command_line: CommandLine, environ: Mapping[str, str], image: Im
         command=command.argv,
         working_directory=command.working_directory,
         extensions_dir=os.path.normpath(os.path.join(image.working_directory, choices.value(options.EXTENSIONS_DIR))),
+        layers=tuple(os.path.join(image.working_directory, layer) for layer in choices.value(options.LAYER)),
         invoke_address=choices.value(options.INVOKE_ADDRESS),
         runtime_api_address=choices.value(options.RUNTIME_API_ADDRESS),
         queue_size=choices.value(options.QUEUE_SIZE),

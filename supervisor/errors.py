@@ -2,6 +2,7 @@
 
     SupervisorError
     ├── UsageError        the person who starts the supervisor gave a wrong option, variable or command: exit code 2
+    ├── LayerError        a layer cannot be used, and nothing of it was: exit code 1
     └── ProtocolError     a peer or a caller asked for something that is refused: answered, the environment lives on
 
 A `Fault` is no exception: it is the name under which a failed invocation or a failed init is reported.
@@ -18,6 +19,10 @@ class SupervisorError(Exception):
 
 class UsageError(SupervisorError):
     """A wrong option, variable or command; its text is the one line that the user reads."""
+
+
+class LayerError(SupervisorError):
+    """A layer that cannot be used; its text is the one line that the user reads."""
 
 
 class ProtocolError(SupervisorError):

@@ -19,6 +19,7 @@ class Option(Generic[T_co]):
         variables: The environment variables that mean the same; the first that is set and not empty counts.
         shared: Those of the variables that the function may read too: a value of its own there is no mistake.
         placeholder: What stands for the value in `--help`; a flag without one takes no value.
+        repeats: Whether the flag may be given several times; the values are then joined by `:`.
     """
 
     parse: Callable[[str], T_co]
@@ -28,3 +29,4 @@ class Option(Generic[T_co]):
     variables: tuple[str, ...] = ()
     shared: tuple[str, ...] = ()
     placeholder: str = ""
+    repeats: bool = False

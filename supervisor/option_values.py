@@ -82,6 +82,11 @@ def path(text: str) -> str:
     return text
 
 
+def paths(text: str) -> tuple[str, ...]:
+    """Paths of files or folders with `:` between them; empty ones count as none."""
+    return tuple(path for path in text.split(":") if path)
+
+
 def log_level(text: str) -> LogLevel:
     """One of RIE's names, in any case of letters."""
     try:

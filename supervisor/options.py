@@ -13,6 +13,7 @@ from supervisor.option_values import (
     is_json,
     log_level,
     path,
+    paths,
     seconds,
     switch,
     text,
@@ -58,6 +59,16 @@ EXTENSIONS_DIR: Final = Option(
     flags=("--extensions-dir",),
     variables=("SUPERVISOR_EXTENSIONS_DIR",),
     placeholder="PATH",
+)
+
+LAYER: Final = Option(
+    paths,
+    "a zip archive to extract into /opt before Init, after those that lie there; several in their order, with : "
+    "between them or one flag each",
+    flags=("--layer",),
+    variables=("SUPERVISOR_LAYER", "SUPERVISOR_LAYERS"),
+    placeholder="FILE",
+    repeats=True,
 )
 
 QUEUE_SIZE: Final = Option(
@@ -112,6 +123,7 @@ OPTIONS: Final[tuple[Option[object], ...]] = (
     INVOKE_ADDRESS,
     RUNTIME_API_ADDRESS,
     EXTENSIONS_DIR,
+    LAYER,
     QUEUE_SIZE,
     INIT_TIMEOUT,
     RAW_PAYLOAD,

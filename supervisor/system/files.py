@@ -1,4 +1,4 @@
-"""Owns the look into the image's folders: which extensions lie there, which bootstrap.
+"""Owns the look into the image's folders: which layers and extensions lie there, which bootstrap.
 
 Whether a file can be executed is seen when it is.
 """
@@ -10,6 +10,9 @@ from typing import Final
 
 _log = logging.getLogger(__name__)
 
+OPT: Final = "/opt"
+"""Where the contents of the layers are (AWS: Packaging layers, "Layer paths for each Lambda runtime")."""
+
 EXTENSIONS_FOLDER: Final = "/opt/extensions"
 """AWS: Using Lambda extensions, "Extensions in container images"."""
 
@@ -19,6 +22,16 @@ BOOTSTRAPS: Final = ("/var/task/bootstrap", "/opt/bootstrap", "/var/runtime/boot
 
 _OFF_SWITCH: Final = "/opt/disable-extensions-jwigqn8j"
 """Where this file exists there are no extensions, and no API for them (RIE 1.170 `extensions.go`)."""
+
+
+def find_layers(given: Sequence[str], opt: str = OPT) -> list[str]:
+    """The zip archives in the order of their extraction: those in *opt*, sorted by name, then those *given*."""
+    try:
+        with os.scandir(opt) as entries:
+            found = sorted(entry.path for entry in entries if entry.name.endswith(".zip") and entry.is_file())
+    except OSError:
+        found = []
+    return [path for path in found if path not in given] + list(given)
 
 
 def extensions_disabled(off_switch: str = _OFF_SWITCH) -> bool:
