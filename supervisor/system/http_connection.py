@@ -69,7 +69,7 @@ class Connection:
                 self._half_close()
         self._serve()
         self._serving = False
-        self._watch()
+        self.watch()
 
     def answer(self, exchange: Exchange, response: Response) -> None:
         """Send *response* for *exchange*, the one that is served. When the connection is closed, do nothing."""
@@ -81,8 +81,7 @@ class Connection:
         self._output.send(response.head() + self._head_ends.of(exchange), body)
         if not self._output.waiting:
             self._conclude(exchange)
-        if not self._serving:
-            self._watch()
+        self.watch()
 
     def stream(self, exchange: Exchange, response: Response) -> AnswerStream:
         """Send the head of *response* for *exchange*, the one that is served, and then whatever the stream is given."""
@@ -94,31 +93,25 @@ class Connection:
         exchange.keep_alive &= not stream.ends_connection
         self._stream = stream
         self._output.send(response.head(stream.framing) + self._head_ends.of(exchange))
-        self.piece_sent()
+        self.watch()
         return stream
-
-    def piece_sent(self) -> None:
-        """Ask for room for what the socket has not taken."""
-        if not self._serving:
-            self._watch()
 
     def stream_ended(self, *, whole: bool) -> None:
         """Go on with what follows the streamed answer; where that broke off, nothing follows."""
         self._stream = None
-        exchange = self._exchange
-        if exchange is None:
+        if (exchange := self._exchange) is None:
             return
         exchange.keep_alive &= whole
         if not self._output.waiting:
             self._conclude(exchange)
-        self.piece_sent()
+        self.watch()
 
     async def answer_sent(self) -> None:
         """Wait until the kernel has taken the answer, or what was sent of it, if one was given."""
         while self._output.waiting and not self._closed:
             await trio.lowlevel.wait_writable(self._socket)
             self._flush()
-            self._watch()
+            self.watch()
 
     def drop(self) -> None:
         """Close at once. It calls no service."""
@@ -151,6 +144,10 @@ class Connection:
     def _finish(self, exchange: Exchange) -> None:
         """The body is in, or it is known to be too large."""
         request = exchange.request
+        if exchange.on_body is not None:
+            exchange.hand_over()
+            if exchange.answered or self._closed:
+                return
         if len(request.body) > exchange.body_limit or not exchange.finished:
             exchange.oversized = True
             request.body = b""
@@ -203,11 +200,15 @@ class Connection:
             self._finish(exchange)
             return
         self._input.keep_body()
+        exchange.hand_over()
         if self._continue_owed:
             self._continue_owed = False
             self._output.send(_CONTINUE)
 
     def _go_on_with_body(self, exchange: Exchange) -> None:
+        exchange.hand_over()
+        if self._closed:
+            return
         if exchange.finished:
             self._body_begun = False
             self._input.end_body()
@@ -281,12 +282,12 @@ class Connection:
         if stream is not None:
             stream.on_drained()
 
-    def _watch(self) -> None:
+    def watch(self) -> None:
         """Ask to be called when there is something to be done, and only then."""
-        if self._closed:
+        if self._closed or self._serving:
             return
         more_arrived = bool(self._reader.arrived) or self._reader.refusal is not None
-        if self._input.ended:
+        if self._input.ended or (self._exchange is not None and self._exchange.is_held_up):
             interest = 0
         elif more_arrived:
             interest = 0 if self._half_closed else EPOLLRDHUP

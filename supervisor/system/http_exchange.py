@@ -3,11 +3,12 @@
 How bytes become a request, and an answer bytes, is the connection's business.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final, Protocol
 
 from supervisor.api.http import Request, Response
+from supervisor.lifecycle.invocation import Payload
 from supervisor.system.http_stream import AnswerStream
 
 DEFAULT_BODY_LIMIT: Final = 1024 * 1024
@@ -25,6 +26,9 @@ class WayBack(Protocol):
     def stream(self, exchange: "Exchange", response: Response) -> AnswerStream:
         """Send the head of *response* for *exchange*, and then whatever the stream is given."""
 
+    def watch(self) -> None:
+        """See what is to be waited for now."""
+
     def drop(self) -> None:
         """Close without another byte."""
 
@@ -36,6 +40,9 @@ class Exchange:
         request: The request. Its body is complete once `finished`, and is never kept when `oversized`.
         trailers: What a chunked request says after its body, by lower-case name.
         body_limit: In bytes. To be set in `Service.begin`; a larger body is not kept.
+        on_body: To be set in `Service.begin` by a service that takes the body as it arrives: called with one piece
+            after the other, of which nothing is kept. What is beyond `body_limit`, which then says how much may still
+            come, is not handed over.
         finished: Nothing more will come of this request.
         oversized: The body is larger than `body_limit`.
         answered: `answer` or `stream` was called.
@@ -44,12 +51,14 @@ class Exchange:
     """
 
     __slots__ = (
+        "_paused",
         "_way_back",
         "answered",
         "body_limit",
         "context",
         "finished",
         "keep_alive",
+        "on_body",
         "oversized",
         "request",
         "trailers",
@@ -60,6 +69,8 @@ class Exchange:
         self.request = request
         self.trailers = _NO_TRAILERS
         self.body_limit = DEFAULT_BODY_LIMIT
+        self.on_body: Callable[[Payload], None] | None = None
+        self._paused = False
         self.finished = False
         self.oversized = False
         self.answered = False
@@ -85,6 +96,29 @@ class Exchange:
         assert not self.answered, "an exchange is answered once"
         self.answered = True
         return self._way_back.stream(self, response)
+
+    def pause(self) -> None:
+        """Read no more of the body until `resume`: the peer waits. What is read already is still handed over."""
+        self._paused = True
+        self._way_back.watch()
+
+    def resume(self) -> None:
+        """Read on."""
+        self._paused = False
+        self._way_back.watch()
+
+    @property
+    def is_held_up(self) -> bool:
+        """Whether more is to come of the body and is not to be read yet."""
+        return self._paused and not self.finished and not self.answered
+
+    def hand_over(self) -> None:
+        """Give what has arrived to whoever takes the body, unless it is too much. For the connection."""
+        piece = self.request.body
+        if self.on_body is not None and not self.answered and 0 < len(piece) <= self.body_limit:
+            self.body_limit -= len(piece)
+            self.request.body = b""
+            self.on_body(piece)
 
     def close(self) -> None:
         """Close the connection without an answer. It calls no service."""

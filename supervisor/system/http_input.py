@@ -87,10 +87,13 @@ class Input:
         return len(exchange.request.body) + (self._missing or 0)
 
     def keep_body(self) -> None:
-        """Read the rest of the body: an announced one past the parser and at once into its place."""
+        """Read the rest of the body: an announced one past the parser and at once into its place, if it has one."""
         if self._missing is None:
             return
         assert self._exchange is not None
+        if self._exchange.on_body is not None:
+            self._read = Input._read_piece
+            return
         begun = len(self._exchange.request.body)
         size = begun + self._missing
         self._body = bytearray(size) if size < _BUFFERED_BYTES else self._body_buffer.take(size)
@@ -146,6 +149,15 @@ class Input:
         if not self._unfilled and self._exchange is not None:
             self._exchange.request.body = self._body
         self._advance(count)
+
+    def _read_piece(self) -> None:
+        assert self._missing is not None and self._exchange is not None
+        piece = self._recv(min(_READ_BYTES, self._missing))
+        if not piece:
+            self.ended = True
+            return
+        self._exchange.request.body = piece
+        self._advance(len(piece))
 
     def _read_rest(self) -> None:
         data = self._recv(_READ_BYTES if self._missing is None else min(_READ_BYTES, self._missing))

@@ -21,8 +21,8 @@ _JOINED_BYTES: Final = 16 * 1024
 class Line(Protocol):
     """What a stream asks of the connection that it is sent on."""
 
-    def piece_sent(self) -> None:
-        """Something was sent, and some of it may wait."""
+    def watch(self) -> None:
+        """See what is to be waited for now: something was sent, and some of it may wait."""
 
     def stream_ended(self, *, whole: bool) -> None:
         """No more will be sent; with *whole* that is where the body ends."""
@@ -77,7 +77,7 @@ class AnswerStream:
             self._output.send(b"".join((b"%x\r\n" % len(piece), piece, b"\r\n")))
         else:
             self._output.send_pieces(b"%x\r\n" % len(piece), piece, b"\r\n")
-        self._line.piece_sent()
+        self._line.watch()
 
     def end(self) -> None:
         """The body ends here."""
