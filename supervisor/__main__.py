@@ -34,6 +34,9 @@ EXIT_USAGE: Final = 2
 EXIT_SIGNAL: Final = 128
 """Plus the number of the signal that ended us before anything was started, as a shell counts."""
 
+TOOLS: Final = frozenset({"impact"})
+"""First words that are neither a command nor a handler."""
+
 STDOUT: Final = 1
 STDERR: Final = 2
 
@@ -60,6 +63,8 @@ def _stop(number: int, _frame: FrameType | None) -> None:
 
 
 def _main(words: Sequence[str], environ: Mapping[str, str]) -> int:
+    if words and words[0] in TOOLS:
+        return _use_tool(words)
     command_line = read_command_line(words)
     if options.HELP in command_line.chosen:
         say(STDOUT, help_text())
@@ -70,6 +75,16 @@ def _main(words: Sequence[str], environ: Mapping[str, str]) -> int:
     if environ.get("AWS_LAMBDA_RUNTIME_API"):
         return _leave_it_to_the_platform(command_line, environ)
     return _run(command_line, environ)
+
+
+def _use_tool(words: Sequence[str]) -> int:
+    """Do something beside supervising."""
+    try:
+        from supervisor.cli import app
+    except ModuleNotFoundError as missing:
+        raise UsageError(f"{words[0]} needs the Python package lambda-supervisor ({missing.name} is missing)") from None
+    app(words, prog_name="supervisor")
+    return os.EX_OK
 
 
 def _leave_it_to_the_platform(command_line: CommandLine, environ: Mapping[str, str]) -> int:

@@ -96,7 +96,9 @@ class Application:
         become_subreaper()
         name_sandbox()
         extensions_enabled = not extensions_disabled()
-        extensions = extensions_in(config.extensions_dir) if extensions_enabled else []
+        extensions = (
+            extensions_in(config.extensions_dir, without=config.without_extensions) if extensions_enabled else []
+        )
         # Both ports are taken before anything is started: whoever is early waits in the kernel's line.
         callers = _listen(config.invoke_address, options.INVOKE_ADDRESS)
         peers = _listen(config.runtime_api_address, options.RUNTIME_API_ADDRESS)

@@ -25,6 +25,7 @@ class Config:
         working_directory: Where the runtime is started.
         extensions_dir: The absolute path of the folder with the external extensions; it need not exist.
         layers: The paths of the zip archives to extract into /opt, beside those that are found there.
+        without_extensions: The names of external extensions that are not launched.
         invoke_address: Where callers invoke the function.
         runtime_api_address: Where the runtime and the extensions call.
         queue_size: How many invocations may wait while one runs.
@@ -42,6 +43,7 @@ class Config:
     working_directory: str
     extensions_dir: str
     layers: tuple[str, ...]
+    without_extensions: tuple[str, ...]
     invoke_address: Address
     runtime_api_address: Address
     queue_size: int
@@ -68,6 +70,7 @@ def read_config(command_line: CommandLine, environ: Mapping[str, str], image: Im
         working_directory=command.working_directory,
         extensions_dir=os.path.normpath(os.path.join(image.working_directory, choices.value(options.EXTENSIONS_DIR))),
         layers=tuple(os.path.join(image.working_directory, layer) for layer in choices.value(options.LAYER)),
+        without_extensions=choices.value(options.WITHOUT_EXTENSIONS),
         invoke_address=choices.value(options.INVOKE_ADDRESS),
         runtime_api_address=choices.value(options.RUNTIME_API_ADDRESS),
         queue_size=choices.value(options.QUEUE_SIZE),

@@ -3,7 +3,8 @@
     SupervisorError
     ├── UsageError        the person who starts the supervisor gave a wrong option, variable or command: exit code 2
     ├── LayerError        a layer cannot be used, and nothing of it was: exit code 1
-    └── ProtocolError     a peer or a caller asked for something that is refused: answered, the environment lives on
+    ├── ProtocolError     a peer or a caller asked for something that is refused: answered, the environment lives on
+    └── ExperimentError   extensions cannot be compared: exit code 1
 
 A `Fault` is no exception: it is the name under which a failed invocation or a failed init is reported.
 """
@@ -39,6 +40,10 @@ class ProtocolError(SupervisorError):
         self.http_status = http_status
         self.error_type = error_type
         self.message = message
+
+
+class ExperimentError(SupervisorError):
+    """A comparison of extensions cannot be made; its text is what the user reads."""
 
 
 class Fault(StrEnum):

@@ -87,6 +87,11 @@ def paths(text: str) -> tuple[str, ...]:
     return tuple(path for path in text.split(":") if path)
 
 
+def names(text: str) -> tuple[str, ...]:
+    """Names with commas between them."""
+    return tuple(filter(None, (name.strip() for name in text.split(","))))
+
+
 def log_level(text: str) -> LogLevel:
     """One of RIE's names, in any case of letters."""
     try:

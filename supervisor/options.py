@@ -12,6 +12,7 @@ from supervisor.option_values import (
     address,
     is_json,
     log_level,
+    names,
     path,
     paths,
     seconds,
@@ -71,6 +72,14 @@ LAYER: Final = Option(
     repeats=True,
 )
 
+WITHOUT_EXTENSIONS: Final = Option(
+    names,
+    "external extensions that are not launched, as if their files were not there; commas between the names",
+    flags=("--without-extensions",),
+    variables=("SUPERVISOR_WITHOUT_EXTENSIONS",),
+    placeholder="NAMES",
+)
+
 QUEUE_SIZE: Final = Option(
     whole_number(QUEUE_SIZE_LIMITS),
     "how many invocations may wait while one runs; the next is refused with 429",
@@ -124,6 +133,7 @@ OPTIONS: Final[tuple[Option[object], ...]] = (
     RUNTIME_API_ADDRESS,
     EXTENSIONS_DIR,
     LAYER,
+    WITHOUT_EXTENSIONS,
     QUEUE_SIZE,
     INIT_TIMEOUT,
     RAW_PAYLOAD,

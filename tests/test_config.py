@@ -42,6 +42,7 @@ def test_without_options_the_defaults_are_those_of_rie_and_lambda() -> None:
         working_directory="/var/task",
         extensions_dir="/opt/extensions",
         layers=(),
+        without_extensions=(),
         invoke_address=Address("0.0.0.0", 8080),
         runtime_api_address=Address("127.0.0.1", 9001),
         queue_size=100,

@@ -5,7 +5,7 @@ Whether a file can be executed is seen when it is.
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 _log = logging.getLogger(__name__)
@@ -39,20 +39,25 @@ def extensions_disabled(off_switch: str = _OFF_SWITCH) -> bool:
     return os.path.exists(off_switch)
 
 
-def extensions_in(folder: str = EXTENSIONS_FOLDER) -> list[str]:
+def extensions_in(folder: str = EXTENSIONS_FOLDER, *, without: Collection[str] = ()) -> list[str]:
     """The paths of all external extensions, sorted by name: every entry that is no folder, executable or not.
+
+    Those whose names are in *without* are passed over; a warning names what is not there to be passed over.
 
     A link counts as a file wherever it leads (RIE 1.170 `ListExternalAgentPaths`). Without the folder there are no
     extensions; if it cannot be read there are none either, and a warning says so.
     """
     try:
         with os.scandir(folder) as entries:
-            return sorted(entry.path for entry in entries if not entry.is_dir(follow_symlinks=False))
+            paths = {entry.name: entry.path for entry in entries if not entry.is_dir(follow_symlinks=False)}
     except FileNotFoundError:
         return []
     except OSError as error:
         _log.warning("No extension is started: %s cannot be read (%s).", folder, error.strerror)
         return []
+    if missing := [name for name in without if paths.pop(name, None) is None]:
+        _log.warning("Not launched, but not in %s either: %s", folder, ", ".join(missing))
+    return sorted(paths.values())
 
 
 def find_bootstrap(candidates: Sequence[str] = BOOTSTRAPS) -> str | None:

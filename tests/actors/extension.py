@@ -4,6 +4,7 @@ The steps of every actor: peer.py. NAME may be a path, of which the last part co
 
     register[:EVENTS]   register under its own name            register-as:NAME[:EVENTS]   or under another one
     next                ask for an event and print it          loop                        until SHUTDOWN, then exit
+    busy-loop:MS        the same, computing for MS milliseconds after each event
     init-error:TYPE     report that it cannot start            exit-error:TYPE             report that it will exit
 
 Of an event it prints the type, the request id or the reason, the deadline, and the milliseconds until then.
@@ -55,6 +56,14 @@ def loop(_: str) -> None:
     os._exit(0)
 
 
+def busy_loop(milliseconds: str) -> None:
+    while ask_next():
+        end = time.monotonic() + int(milliseconds) / 1000
+        while time.monotonic() < end:
+            pass
+    os._exit(0)
+
+
 def report(path: str, error_type: str) -> None:
     headers = {
         "Lambda-Extension-Identifier": identifier,
@@ -68,6 +77,7 @@ STEPS: dict[str, Step] = {
     "register-as": register_as,
     "next": ask_next,
     "loop": loop,
+    "busy-loop": busy_loop,
     "init-error": lambda error_type: report("init/error", error_type),
     "exit-error": lambda error_type: report("exit/error", error_type),
 }
