@@ -214,7 +214,8 @@ def test_pid_1_gets_its_orphans_without_being_a_subreaper() -> None:
     done = run(KILL_EVERYTHING, repr(FAMILY), prefix=("unshare", "--pid", "--fork", "--mount-proc"))
 
     pid, waited_for = map(int, done.stdout.split())
-    assert (pid, done.stderr) == (1, "")
+    # A shell that lives a moment longer than its child tells of it.
+    assert (pid, done.stderr.replace("Killed\n", "")) == (1, "")
     assert waited_for >= AT_LEAST
 
 
