@@ -9,9 +9,11 @@ from typing import Final
 import trio
 
 from supervisor import options
+from supervisor.backlog import Backlog, Destinations
 from supervisor.child_environ import extension_environ, runtime_environ
-from supervisor.config import Config
+from supervisor.config import Config, EventConfig
 from supervisor.environment import Environment
+from supervisor.function import Function
 from supervisor.gateway.callers import CallerService
 from supervisor.gateway.peers import PeerService
 from supervisor.lifecycle.events import EnvironmentStarted, ShutdownRequested
@@ -26,6 +28,7 @@ from supervisor.system.clock import Clock
 from supervisor.system.console import Console
 from supervisor.system.delivery import Delivery
 from supervisor.system.diagnostics import DiagnosticHandler
+from supervisor.system.event_store import EventStore
 from supervisor.system.files import extensions_disabled, extensions_in
 from supervisor.system.hosts import name_sandbox
 from supervisor.system.http_server import HttpServer, listen
@@ -130,7 +133,12 @@ class Application:
         )
         peer_service = PeerService(self._environment, report, function, extensions_enabled=extensions_enabled)
         self._peer_server = HttpServer(reactor, peers, peer_service)
-        caller_service = CallerService(self._environment, log.tail, function, raw_payload=config.raw_payload)
+        self._backlog = _backlog(config.events, self._environment, function)
+        self._drain_timeout = config.events.drain_timeout
+        self._drain = trio.CancelScope()
+        caller_service = CallerService(
+            self._environment, self._backlog, log.tail, function, raw_payload=config.raw_payload
+        )
         self._caller_server = HttpServer(reactor, callers, caller_service)
 
     async def supervise(self) -> int:
@@ -140,26 +148,37 @@ class Application:
             nursery.start_soon(self._environment.watch_time)
             nursery.start_soon(reap, self._exited)
             await nursery.start(self._delivery.run)
-            await nursery.start(self._watch_signals)
+            await nursery.start(self._watch_signals, nursery)
             self._environment.dispatch(EnvironmentStarted())
+            nursery.start_soon(self._backlog.run)
             await self._ended.wait()
+            await self._backlog.close()
             with trio.move_on_after(_LAST_ANSWERS_SECONDS):
                 await self._caller_server.answers_sent()
             nursery.cancel_scope.cancel()
+        self._backlog.close_store()
         self._peer_server.close()
         self._caller_server.close()
         self._reactor.close()
         return self._exit_code
 
-    async def _watch_signals(self, task_status: trio.TaskStatus[None]) -> None:
+    async def _watch_signals(self, nursery: trio.Nursery, task_status: trio.TaskStatus[None]) -> None:
         """The first signal starts the shutdown, a second one hurries it and shows in the exit code."""
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             task_status.started()
             await anext(signals)
-            self._environment.dispatch(ShutdownRequested())
+            nursery.start_soon(self._shut_down)
             async for number in signals:
                 self._exit_code = EXIT_SIGNAL + number
+                self._drain.cancel()
                 self._environment.dispatch(ShutdownRequested())
+
+    async def _shut_down(self) -> None:
+        """Let accepted Events run first; who is in a hurry comes before that."""
+        with self._drain:
+            await self._backlog.drain(self._drain_timeout)
+        if not self._drain.cancelled_caught:
+            self._environment.dispatch(ShutdownRequested())
 
     def _close_peers(self) -> None:
         self._peer_server.close_connections()
@@ -175,6 +194,12 @@ def _listen(address: Address, chosen_by: Option[Address]) -> socket.socket:
         # A name that does not resolve has a reason of its own, the rest those of the system.
         reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
         raise OSError(f"cannot listen on {address}: {reason}; {chosen_by.flags[0]} chooses another address") from None
+
+
+def _backlog(config: EventConfig, environment: Environment, function: Function) -> Backlog:
+    store = EventStore(config.folder) if config.folder else None
+    destinations = Destinations(config.on_success, config.on_failure)
+    return Backlog(environment, function, config.policy, destinations, store)
 
 
 def _commands(config: Config, runtime_api: str) -> Commands:

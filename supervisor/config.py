@@ -8,11 +8,31 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from supervisor import options
+from supervisor import event_options, options
+from supervisor.asynchronous.policy import Policy
 from supervisor.command_line import Choices, CommandLine
 from supervisor.function import Function
 from supervisor.option_values import Address, LogLevel
 from supervisor.runtime_command import Image, RuntimeCommand, runtime_command
+
+
+@dataclass(frozen=True, slots=True)
+class EventConfig:
+    """What the user chose for invocations of the type `Event`.
+
+    Args:
+        folder: The absolute path of where they outlive the supervisor; empty when they do not.
+        policy: How often and how long each is tried.
+        on_success: Where the records of those that succeeded go, a path or a URL; empty for nowhere.
+        on_failure: The same for those that were given up.
+        drain_timeout: How long a shutdown waits for them, in seconds.
+    """
+
+    folder: str
+    policy: Policy
+    on_success: str
+    on_failure: str
+    drain_timeout: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +50,7 @@ class Config:
         runtime_api_address: Where the runtime and the extensions call.
         queue_size: How many invocations may wait while one runs.
         init_timeout: The limit of an init that runs on its own, in seconds.
+        events: What counts for invocations of the type `Event`.
         raw_payload: Whether a payload may be something else than JSON.
         json_logs: Whether the function's log format is JSON, and so that of the platform's lines.
         log_prefix: Whether every line that is shown begins with its source.
@@ -48,6 +69,7 @@ class Config:
     runtime_api_address: Address
     queue_size: int
     init_timeout: float
+    events: EventConfig
     raw_payload: bool
     json_logs: bool
     log_prefix: bool
@@ -75,6 +97,7 @@ def read_config(command_line: CommandLine, environ: Mapping[str, str], image: Im
         runtime_api_address=choices.value(options.RUNTIME_API_ADDRESS),
         queue_size=choices.value(options.QUEUE_SIZE),
         init_timeout=choices.value(options.INIT_TIMEOUT),
+        events=_read_events(choices, image.working_directory),
         raw_payload=choices.value(options.RAW_PAYLOAD),
         json_logs=choices.value(options.LOG_FORMAT),
         log_prefix=choices.value(options.LOG_PREFIX),
@@ -97,6 +120,21 @@ def _read_function(choices: Choices, command: RuntimeCommand) -> Function:
         account_id=choices.value(options.ACCOUNT_ID),
         log_group=choices.value(options.LOG_GROUP_NAME) or f"/aws/lambda/{name}",
         log_stream=choices.value(options.LOG_STREAM_NAME) or _new_log_stream(version),
+    )
+
+
+def _read_events(choices: Choices, working_directory: str) -> EventConfig:
+    folder = choices.value(event_options.EVENT_DIR)
+    return EventConfig(
+        folder=os.path.join(working_directory, folder) if folder else "",
+        policy=Policy(
+            retries=choices.value(event_options.EVENT_RETRIES),
+            retry_waits=choices.value(event_options.EVENT_RETRY_WAITS),
+            maximum_age=choices.value(event_options.EVENT_MAXIMUM_AGE),
+        ),
+        on_success=choices.value(event_options.EVENT_ON_SUCCESS),
+        on_failure=choices.value(event_options.EVENT_ON_FAILURE),
+        drain_timeout=choices.value(event_options.EVENT_DRAIN_TIMEOUT),
     )
 
 

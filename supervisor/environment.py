@@ -60,6 +60,7 @@ class Environment:
         self._callers: dict[Invocation, Answer] = {}
         self._orders: deque[Effect] = deque()
         self._performing = False
+        self._idle_watchers: list[Callable[[], None]] = []
         self._close_connections = close_connections
         self._perform: dict[type, Callable[..., None]] = {
             order.SendInvocation: self._mailboxes.send_invocation,
@@ -93,6 +94,11 @@ class Environment:
         """
         self._decide(InvocationArrived(invocation))
         self._callers[invocation] = answer
+        self._perform_orders()
+
+    def when_idle(self, then: Callable[[], None]) -> None:
+        """Call *then* once, as soon as an invocation would begin at once; now, when it would."""
+        self._idle_watchers.append(then)
         self._perform_orders()
 
     def poll_runtime(self, poll: Exchange) -> None:
@@ -144,6 +150,8 @@ class Environment:
                 self._perform.get(type(effect), self._report.tell)(effect)
         finally:
             self._performing = False
+        if self._idle_watchers and self._lifecycle.is_idle:
+            self._idle_watchers.pop(0)()
 
     def extension_name(self, extension_id: str) -> str:
         """The name of the extension that has this identifier.

@@ -15,6 +15,7 @@ _HIGHEST_PORT: Final = 65_535
 _ADDRESS: Final = re.compile(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9._-]*)):(?P<port>[0-9]{1,5})")
 _WHOLE_NUMBER: Final = re.compile(r"[0-9]{1,9}")
 _DECIMAL_NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]+)?")
+_HTTP_URL: Final = re.compile(r"http://[!-~]+")
 _WORD: Final = re.compile(r"[!-~]+")
 
 
@@ -122,6 +123,32 @@ def seconds(highest: int) -> Callable[[str], float]:
         return float(text)
 
     return parse
+
+
+def seconds_or_none(highest: int) -> Callable[[str], float]:
+    """A parser of a time from 0, which is none, up to *highest* seconds; decimals are fine."""
+
+    def parse(text: str) -> float:
+        if not _DECIMAL_NUMBER.fullmatch(text) or float(text) > highest:
+            raise ValueError(f"must be a number of seconds from 0 to {highest}, not {quoted(text)}")
+        return float(text)
+
+    return parse
+
+
+def several_seconds(text: str) -> tuple[float, ...]:
+    """Times in seconds, separated by commas; decimals and 0 are fine."""
+    parts = text.split(",")
+    if not all(map(_DECIMAL_NUMBER.fullmatch, parts)):
+        raise ValueError(f"must be numbers of seconds, separated by commas, not {quoted(text)}")
+    return tuple(map(float, parts))
+
+
+def destination(text: str) -> str:
+    """The path of a file, or the URL of a server that is spoken to in the clear."""
+    if "://" in text and not _HTTP_URL.fullmatch(text):
+        raise ValueError(f"must be the path of a file or a URL that begins with http://, not {quoted(text)}")
+    return text
 
 
 def address(default_host: str) -> Callable[[str], Address]:

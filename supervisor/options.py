@@ -5,6 +5,7 @@ It reads neither the command line nor the environment: `command_line` does, by t
 
 from typing import Final
 
+from supervisor.event_options import EVENT_OPTIONS
 from supervisor.lifecycle.limits import INIT_SECONDS
 from supervisor.option import Option
 from supervisor.option_values import (
@@ -136,6 +137,7 @@ OPTIONS: Final[tuple[Option[object], ...]] = (
     WITHOUT_EXTENSIONS,
     QUEUE_SIZE,
     INIT_TIMEOUT,
+    *EVENT_OPTIONS,
     RAW_PAYLOAD,
     LOG_PREFIX,
     LOG_LEVEL,

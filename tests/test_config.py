@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from supervisor.asynchronous.policy import Policy
 from supervisor.command_line import read_command_line
-from supervisor.config import Config, read_config
+from supervisor.config import Config, EventConfig, read_config
 from supervisor.errors import UsageError
 from supervisor.function import Function
 from supervisor.option import Option
@@ -47,6 +48,13 @@ def test_without_options_the_defaults_are_those_of_rie_and_lambda() -> None:
         runtime_api_address=Address("127.0.0.1", 9001),
         queue_size=100,
         init_timeout=10.0,
+        events=EventConfig(
+            folder="",
+            policy=Policy(retries=2, retry_waits=(60.0, 120.0), maximum_age=21_600),
+            on_success="",
+            on_failure="",
+            drain_timeout=4.0,
+        ),
         raw_payload=False,
         json_logs=False,
         log_prefix=False,
@@ -54,6 +62,39 @@ def test_without_options_the_defaults_are_those_of_rie_and_lambda() -> None:
         environ=environ,
         warnings=(),
     )
+
+
+def test_events_are_configured_by_their_own_options() -> None:
+    config = read(
+        *("--event-dir", "events", "--event-retries", "1", "--event-retry-waits", "0,0.5", "--event-maximum-age", "60"),
+        *("--event-on-success", "/records", "--event-on-failure", "http://host:1/a", "--event-drain-timeout", "0"),
+    )
+
+    assert config.events == EventConfig(
+        folder="/function/events",
+        policy=Policy(retries=1, retry_waits=(0.0, 0.5), maximum_age=60),
+        on_success="/records",
+        on_failure="http://host:1/a",
+        drain_timeout=0.0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("--event-retries", "3"), "must be a whole number from 0 to 2, not '3'"),
+        (("--event-retry-waits", "1,,2"), "must be numbers of seconds, separated by commas, not '1,,2'"),
+        (("--event-maximum-age", "59"), "must be a whole number from 60 to 21600, not '59'"),
+        (
+            ("--event-on-failure", "https://host/"),
+            "must be the path of a file or a URL that begins with http://, not 'https://host/'",
+        ),
+        (("--event-drain-timeout", "901"), "must be a number of seconds from 0 to 900, not '901'"),
+    ],
+)
+def test_a_wrong_value_of_an_option_of_events_is_refused(words: Sequence[str], reason: str) -> None:
+    with pytest.raises(UsageError, match=f"^{re.escape(f'{words[0]} {reason}')}$"):
+        read(*words)
 
 
 def test_the_function_is_what_the_variables_of_lambda_say() -> None:

@@ -23,6 +23,9 @@ from supervisor.lifecycle.invocation import (
 REQUEST_BYTES: Final = 6 * 1024 * 1024
 """The payload of a synchronous invocation (AWS: Lambda quotas, "Invocation payload")."""
 
+EVENT_BYTES: Final = 1024 * 1024
+"""The payload of an asynchronous one (same section)."""
+
 CLIENT_CONTEXT_BYTES: Final = 3583
 """The client context, as base64 (AWS: API reference, Invoke, `X-Amz-Client-Context`)."""
 
@@ -30,6 +33,7 @@ RIE_FUNCTION: Final = "function"
 """The only function name that RIE knows; whoever uses it means the function that is configured."""
 
 _PATH: Final = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
+_OLD_PATH: Final = re.compile(r"/2014-11-13/functions/([^/]+)/invoke-async/?")
 _NAME: Final = re.compile(
     r"(?:arn:aws[a-zA-Z-]*:lambda:)?(?:(?P<region>[a-z]{2}(?:-[a-z]+)+-\d):)?(?:(?P<account>\d{12}):)?(?:function:)?"
     r"(?P<name>[a-zA-Z0-9_.-]+)(?::(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9_-]+))?"
@@ -58,18 +62,36 @@ class Identifiers:
     trace_id: str
 
 
-def find(method: str, path: str) -> str | Response:
-    """The function that a path names, or the answer that the request gets when it names none."""
-    match = _PATH.fullmatch(path)
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a path names: a function, and whether it is that of the old asynchronous call, `InvokeAsync`."""
+
+    function_name: str
+    is_invoke_async: bool = False
+
+
+def find(method: str, path: str) -> Target | Response:
+    """What a path names, or the answer that the request gets when it names nothing."""
+    match, is_invoke_async = _PATH.fullmatch(path), False
+    if match is None:
+        match, is_invoke_async = _OLD_PATH.fullmatch(path), True
     if match is None:
         return NOT_FOUND
-    return unquote(match[1]) if method == "POST" else method_not_allowed("POST")
+    return Target(unquote(match[1]), is_invoke_async) if method == "POST" else method_not_allowed("POST")
+
+
+def is_event(request: Request, target: Target) -> bool:
+    """Whether the caller does not wait for the function."""
+    return target.is_invoke_async or request.headers.get("x-amz-invocation-type") == "Event"
 
 
 def parse(
-    request: Request, function_name: str, function: Function, fresh: Identifiers, *, raw_payload: bool = False
+    request: Request, target: Target, function: Function, fresh: Identifiers, *, raw_payload: bool = False
 ) -> Invocation:
     """The invocation that a whole request asks for; with *raw_payload* any bytes may be its payload.
+
+    What only concerns the answer of the function, and the client context, are ignored when the caller does not wait
+    for it (AWS: API reference, Invoke; recorded on AWS).
 
     Raises:
         ProtocolError: The request is not as the API wants it; the error type is the name of the service's exception.
@@ -78,18 +100,20 @@ def parse(
     request_id = headers.get("x-amzn-requestid", "")
     if request_id and not _UUID.fullmatch(request_id):
         raise ProtocolError(400, "InvalidRequestContentException", f"The request id {request_id!r} is not a UUID")
-    _check_type(headers.get("x-amz-invocation-type", "RequestResponse"))
+    event = is_event(request, target)
+    if not event:
+        _check_type(headers.get("x-amz-invocation-type", "RequestResponse"))
     tenant_id = headers.get("x-amz-tenant-id", "")
     if tenant_id and not _TENANT.fullmatch(tenant_id):
         raise _invalid(f"The tenant id {tenant_id!r} does not match {_TENANT.pattern}")
     return Invocation(
         request_id=request_id or fresh.request_id,
         payload=request.body if raw_payload else _document(request.body),
-        invoked_function_arn=_arn(function_name, request.query, function),
+        invoked_function_arn=_arn(target.function_name, request.query, function),
         invocation_id=fresh.invocation_id,
         trace_id=headers.get("x-amzn-trace-id") or fresh.trace_id,
-        wants_log_tail=headers.get("x-amz-log-type") == "Tail",
-        client_context=_client_context(headers.get("x-amz-client-context", "")),
+        wants_log_tail=not event and headers.get("x-amz-log-type") == "Tail",
+        client_context="" if event else _client_context(headers.get("x-amz-client-context", "")),
         tenant_id=tenant_id,
     )
 
@@ -100,8 +124,6 @@ def is_dry_run(request: Request) -> bool:
 
 
 def _check_type(invocation_type: str) -> None:
-    if invocation_type == "Event":
-        raise ProtocolError(501, "ServiceException", "Asynchronous invocations are not supported yet")
     if invocation_type not in ("RequestResponse", "DryRun"):
         raise _invalid(f"The invocation type {invocation_type!r} is none of RequestResponse, Event, DryRun")
 
@@ -160,9 +182,9 @@ def _invalid(message: str) -> ProtocolError:
     return ProtocolError(400, "InvalidParameterValueException", message)
 
 
-def too_large() -> ProtocolError:
-    """The refusal of a payload over the limit."""
-    text = f"Request must be smaller than {REQUEST_BYTES} bytes for the InvokeFunction operation"
+def too_large(limit: int) -> ProtocolError:
+    """The refusal of a payload over the *limit*, in bytes."""
+    text = f"Request must be smaller than {limit} bytes for the InvokeFunction operation"
     return ProtocolError(413, "RequestTooLargeException", text)
 
 
@@ -188,6 +210,19 @@ def answer(invocation: Invocation, outcome: Outcome, version: str, log_tail: byt
     if isinstance(outcome, FunctionResponse):
         return Response(200, (content_type, *headers), outcome.payload)
     return Response(200, (content_type, ("X-Amz-Function-Error", "Unhandled"), *headers), outcome.payload)
+
+
+def accepted(request_id: str, target: Target) -> Response:
+    """Answer a caller that does not wait for the function."""
+    headers = (("x-amzn-RequestId", request_id), ("x-amzn-Remapped-Content-Length", "0"))
+    if target.is_invoke_async:
+        return Response(202, (JSON, *headers), b'{"Status":202}')
+    return Response(202, headers)
+
+
+def not_kept() -> ProtocolError:
+    """The refusal of an invocation that could be promised to nobody."""
+    return ProtocolError(500, "ServiceException", "The invocation could not be stored")
 
 
 def dry_run(request_id: str) -> Response:

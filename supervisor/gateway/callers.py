@@ -2,10 +2,12 @@
 
 from supervisor.api import invoke_api
 from supervisor.api.http import Response
+from supervisor.backlog import Backlog
 from supervisor.environment import Environment
 from supervisor.errors import ProtocolError
 from supervisor.function import Function
-from supervisor.lifecycle.invocation import Outcome
+from supervisor.lifecycle.endings import SHUT_DOWN
+from supervisor.lifecycle.invocation import Invocation, Outcome
 from supervisor.system.http_exchange import Exchange
 from supervisor.system.identifiers import new_trace_id, new_uuid
 from supervisor.telemetry.tail import LogTail
@@ -16,27 +18,38 @@ class CallerService:
 
     Args:
         environment: Where the invocations run.
+        backlog: Where those wait that no caller waits for.
         tail: The end of its log.
         function: The function that they invoke.
         raw_payload: Whether a payload may be something else than JSON.
     """
 
     def __init__(
-        self, environment: Environment, tail: LogTail, function: Function, *, raw_payload: bool = False
+        self,
+        environment: Environment,
+        backlog: Backlog,
+        tail: LogTail,
+        function: Function,
+        *,
+        raw_payload: bool = False,
     ) -> None:
         self._environment = environment
+        self._backlog = backlog
         self._tail = tail
         self._function = function
         self._raw_payload = raw_payload
 
     def begin(self, exchange: Exchange) -> None:
         """The head of a request is in."""
-        function_name = invoke_api.find(exchange.request.method, exchange.request.path)
-        if isinstance(function_name, Response):
-            exchange.answer(function_name)
+        request = exchange.request
+        target = invoke_api.find(request.method, request.path)
+        if isinstance(target, Response):
+            exchange.answer(target)
             return
-        exchange.context = function_name
-        exchange.body_limit = invoke_api.REQUEST_BYTES
+        exchange.context = target
+        exchange.body_limit = (
+            invoke_api.EVENT_BYTES if invoke_api.is_event(request, target) else invoke_api.REQUEST_BYTES
+        )
 
     def finish(self, exchange: Exchange) -> None:
         """The whole request is in, or it is too large to be kept."""
@@ -48,19 +61,34 @@ class CallerService:
 
     def _invoke(self, exchange: Exchange, fresh: invoke_api.Identifiers) -> None:
         if exchange.oversized:
-            raise invoke_api.too_large()
-        function, request = self._function, exchange.request
-        assert isinstance(exchange.context, str)
-        invocation = invoke_api.parse(request, exchange.context, function, fresh, raw_payload=self._raw_payload)
+            raise invoke_api.too_large(exchange.body_limit)
+        function, request, target = self._function, exchange.request, exchange.context
+        assert isinstance(target, invoke_api.Target)
+        invocation = invoke_api.parse(request, target, function, fresh, raw_payload=self._raw_payload)
+        if invoke_api.is_event(request, target):
+            self._accept(exchange, invocation, target)
+            return
         if invoke_api.is_dry_run(request):
             exchange.answer(invoke_api.dry_run(invocation.request_id))
             return
+
+        if self._backlog.is_closed:
+            raise ProtocolError(500, "ServiceException", SHUT_DOWN)
 
         def answer(outcome: Outcome) -> None:
             log_tail = bytes(self._tail) if invocation.wants_log_tail else None
             exchange.answer(invoke_api.answer(invocation, outcome, function.version, log_tail))
 
         self._environment.invoke(invocation, answer)
+
+    def _accept(self, exchange: Exchange, invocation: Invocation, target: invoke_api.Target) -> None:
+        def answer(kept: bool) -> None:
+            if kept:
+                exchange.answer(invoke_api.accepted(invocation.request_id, target))
+            else:
+                exchange.answer(invoke_api.refused(invoke_api.not_kept(), invocation.request_id))
+
+        self._backlog.accept(invocation, answer)
 
     def abandon(self, exchange: Exchange) -> None:
         """The caller went away. What it asked for runs on, as on Lambda; its answer finds nobody."""

@@ -33,6 +33,11 @@ class Lifecycle:
         """The next moment at which `TimePassed` is due, None if there is none."""
         return min(self._state.timers.values(), default=None)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is under way and nobody waits, so that an invocation would begin at once."""
+        return self._state.phase in (Phase.READY, Phase.COLD) and not self._state.queue
+
     def extension_name(self, extension_id: str) -> str:
         """The name of the extension that has this identifier.
 

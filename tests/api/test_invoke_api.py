@@ -7,7 +7,7 @@ import pytest
 
 from supervisor.api import invoke_api
 from supervisor.api.http import NOT_FOUND, Request, method_not_allowed
-from supervisor.api.invoke_api import CLIENT_CONTEXT_BYTES, Identifiers
+from supervisor.api.invoke_api import CLIENT_CONTEXT_BYTES, Identifiers, Target
 from supervisor.errors import ProtocolError
 from supervisor.function import Function
 from supervisor.lifecycle.invocation import (
@@ -37,11 +37,11 @@ UUID = "5b0d7a36-1f3c-4a55-9b0e-6b3d5f0c1a77"
 
 def parse(name: str = "function", body: bytes = b"{}", query: str = "", **headers: str) -> Invocation:
     fields = {header.replace("_", "-"): value for header, value in headers.items()}
-    return invoke_api.parse(Request("POST", "/", query, fields, body), name, FUNCTION, FRESH)
+    return invoke_api.parse(Request("POST", "/", query, fields, body), Target(name), FUNCTION, FRESH)
 
 
 def parse_raw(body: bytes) -> Invocation:
-    return invoke_api.parse(Request("POST", "/", body=body), "function", FUNCTION, FRESH, raw_payload=True)
+    return invoke_api.parse(Request("POST", "/", body=body), Target("function"), FUNCTION, FRESH, raw_payload=True)
 
 
 def refusal(name: str = "function", body: bytes = b"{}", query: str = "", **headers: str) -> tuple[int, str, str]:
@@ -51,11 +51,37 @@ def refusal(name: str = "function", body: bytes = b"{}", query: str = "", **head
 
 
 def test_the_path_names_the_function() -> None:
-    assert invoke_api.find("POST", "/2015-03-31/functions/function/invocations") == "function"
-    assert invoke_api.find("POST", "/2015-03-31/functions/a%3Ab/invocations") == "a:b"
+    assert invoke_api.find("POST", "/2015-03-31/functions/function/invocations") == Target("function")
+    assert invoke_api.find("POST", "/2015-03-31/functions/a%3Ab/invocations") == Target("a:b")
     assert invoke_api.find("GET", "/2015-03-31/functions/function/invocations") == method_not_allowed("POST")
     assert invoke_api.find("POST", "/2015-03-31/functions/function/invocations/") == NOT_FOUND
     assert invoke_api.find("POST", "/") == NOT_FOUND
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_the_old_path_names_a_function_whose_caller_does_not_wait(slash: str) -> None:
+    target = invoke_api.find("POST", f"/2014-11-13/functions/orders/invoke-async{slash}")
+
+    assert target == Target("orders", is_invoke_async=True)
+    assert invoke_api.is_event(Request("POST", "/"), target)
+    assert invoke_api.accepted("id", target).body == b'{"Status":202}'
+
+
+def test_an_event_is_what_says_so() -> None:
+    def is_event(**headers: str) -> bool:
+        return invoke_api.is_event(Request("POST", "/", headers=headers), Target("function"))
+
+    assert is_event(**{"x-amz-invocation-type": "Event"})
+    assert not is_event(**{"x-amz-invocation-type": "event"})
+    assert not is_event()
+
+
+@pytest.mark.rule("invoke-api/client-context-with-event")
+@pytest.mark.parametrize("context", ["bm8=", "no base64", "x" * 4000])
+def test_an_event_has_neither_a_client_context_nor_a_log_tail(context: str) -> None:
+    event = parse(x_amz_invocation_type="Event", x_amz_client_context=context, x_amz_log_type="Tail")
+
+    assert (event.client_context, event.wants_log_tail) == ("", False)
 
 
 @pytest.mark.parametrize(
