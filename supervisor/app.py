@@ -20,6 +20,7 @@ from supervisor.lifecycle.events import EnvironmentStarted, ShutdownRequested
 from supervisor.lifecycle.exits import ExitStatus
 from supervisor.lifecycle.model import Settings
 from supervisor.log import Log
+from supervisor.once import Once, read_invocation
 from supervisor.option import Option
 from supervisor.option_values import Address
 from supervisor.processes import Commands, Processes
@@ -39,7 +40,7 @@ from supervisor.telemetry.hub import Telemetry
 from supervisor.telemetry.log_format import JsonFormat, TextFormat
 
 EXIT_FAILED: Final = 1
-"""The supervisor could not start; standard error says why."""
+"""The supervisor could not start, and standard error says why; or the event of `--once` failed."""
 
 EXIT_SIGNAL: Final = 128
 """Plus the number of the signal that cut an orderly shutdown short, as a shell counts."""
@@ -88,14 +89,17 @@ class Application:
     Args:
         config: What the user chose.
         reactor: Where sockets and pipes are watched.
-        stdout: Where the children's standard output and the platform's lines go.
-        stderr: Where the children's standard error goes.
+        stdout: Where the children's standard output and the platform's lines go; with `--once` the answer alone.
+        stderr: Where the children's standard error goes; with `--once` all the rest.
 
     Raises:
-        OSError: An address cannot be listened on.
+        OSError: An address cannot be listened on, or a folder not be used.
+        UsageError: There is no such event.
     """
 
     def __init__(self, config: Config, reactor: Reactor, stdout: Console, stderr: Console) -> None:
+        function = config.function
+        event = read_invocation(config.once, function, raw_payload=config.raw_payload) if config.once else None
         become_subreaper()
         name_sandbox()
         extensions_enabled = not extensions_disabled()
@@ -103,17 +107,18 @@ class Application:
             extensions_in(config.extensions_dir, without=config.without_extensions) if extensions_enabled else []
         )
         # Both ports are taken before anything is started: whoever is early waits in the kernel's line.
-        callers = _listen(config.invoke_address, options.INVOKE_ADDRESS)
+        callers = _listen(config.invoke_address, options.INVOKE_ADDRESS) if config.invoke_address else None
         peers = _listen(config.runtime_api_address, options.RUNTIME_API_ADDRESS)
         runtime_api = Address(*peers.getsockname()[:2])
-        _log.info("The function is invoked at %s", Address(*callers.getsockname()[:2]))
+        if callers is not None:
+            _log.info("The function is invoked at %s", Address(*callers.getsockname()[:2]))
         _log.info("The runtime and the extensions call at %s", runtime_api)
         self._reactor = reactor
         self._memory = Memory(os.getpid())
         self._delivery = Delivery()
-        clock, function = Clock(), config.function
+        clock = Clock()
         telemetry = Telemetry(function, clock.epoch, self._delivery, json_format=config.json_logs)
-        log = Log(stdout, stderr, telemetry, prefixed=config.log_prefix)
+        log = Log(stderr if event else stdout, stderr, telemetry, prefixed=config.log_prefix)
         log_format = JsonFormat(function, clock.epoch) if config.json_logs else TextFormat(function)
         self._processes = Processes(_commands(config, str(runtime_api)), log, self._memory)
         report = Report(log_format, log, telemetry, self._memory, self._processes.drain_output)
@@ -135,11 +140,15 @@ class Application:
         self._peer_server = HttpServer(reactor, peers, peer_service)
         self._backlog = _backlog(config.events, self._environment, function)
         self._drain_timeout = config.events.drain_timeout
+        self._stop = trio.Event()
         self._drain = trio.CancelScope()
         caller_service = CallerService(
             self._environment, self._backlog, log.tail, function, raw_payload=config.raw_payload
         )
-        self._caller_server = HttpServer(reactor, callers, caller_service)
+        self._caller_server = HttpServer(reactor, callers, caller_service) if callers else None
+        self._once = None
+        if event is not None:
+            self._once = Once(self._environment, event, function.version, lambda line: stdout.write([line]))
 
     async def supervise(self) -> int:
         """Run until the environment has ended; the exit code."""
@@ -148,33 +157,46 @@ class Application:
             nursery.start_soon(self._environment.watch_time)
             nursery.start_soon(reap, self._exited)
             await nursery.start(self._delivery.run)
-            await nursery.start(self._watch_signals, nursery)
+            await nursery.start(self._watch_signals)
             self._environment.dispatch(EnvironmentStarted())
             nursery.start_soon(self._backlog.run)
+            nursery.start_soon(self._shut_down)
+            if self._once is not None:
+                self._once.start(self._stop.set)
             await self._ended.wait()
             await self._backlog.close()
+            await self._send_last_answers()
+            nursery.cancel_scope.cancel()
+        self._close()
+        failed = self._once is not None and not self._once.succeeded
+        return self._exit_code or (EXIT_FAILED if failed else os.EX_OK)
+
+    async def _send_last_answers(self) -> None:
+        if self._caller_server is not None:
             with trio.move_on_after(_LAST_ANSWERS_SECONDS):
                 await self._caller_server.answers_sent()
-            nursery.cancel_scope.cancel()
+
+    def _close(self) -> None:
         self._backlog.close_store()
         self._peer_server.close()
-        self._caller_server.close()
+        if self._caller_server is not None:
+            self._caller_server.close()
         self._reactor.close()
-        return self._exit_code
 
-    async def _watch_signals(self, nursery: trio.Nursery, task_status: trio.TaskStatus[None]) -> None:
+    async def _watch_signals(self, task_status: trio.TaskStatus[None]) -> None:
         """The first signal starts the shutdown, a second one hurries it and shows in the exit code."""
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             task_status.started()
             await anext(signals)
-            nursery.start_soon(self._shut_down)
+            self._stop.set()
             async for number in signals:
                 self._exit_code = EXIT_SIGNAL + number
                 self._drain.cancel()
                 self._environment.dispatch(ShutdownRequested())
 
     async def _shut_down(self) -> None:
-        """Let accepted Events run first; who is in a hurry comes before that."""
+        """When it is time, let accepted Events run first; who is in a hurry comes before that."""
+        await self._stop.wait()
         with self._drain:
             await self._backlog.drain(self._drain_timeout)
         if not self._drain.cancelled_caught:

@@ -96,6 +96,10 @@ class Choices:
             stronger = f" ({option.variables[0]} wins over it)" if name in option.variables[1:] else ""
             raise UsageError(f"{name} {error}{stronger}") from None
 
+    def is_given(self, option: Option[object]) -> bool:
+        """Whether the user chose, and not the default."""
+        return next(self._given(option), None) is not None
+
     def _given(self, option: Option[object]) -> Iterator[tuple[str, str]]:
         if option in self.command_line.chosen:
             yield self.command_line.chosen[option]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from supervisor import event_options, options
 from supervisor.asynchronous.policy import Policy
 from supervisor.command_line import Choices, CommandLine
+from supervisor.errors import UsageError
 from supervisor.function import Function
 from supervisor.option_values import Address, LogLevel
 from supervisor.runtime_command import Image, RuntimeCommand, runtime_command
@@ -46,7 +47,8 @@ class Config:
         extensions_dir: The absolute path of the folder with the external extensions; it need not exist.
         layers: The paths of the zip archives to extract into /opt, beside those that are found there.
         without_extensions: The names of external extensions that are not launched.
-        invoke_address: Where callers invoke the function.
+        once: The one event that is run, or where it is; empty when callers invoke the function.
+        invoke_address: Where they do; None for nowhere.
         runtime_api_address: Where the runtime and the extensions call.
         queue_size: How many invocations may wait while one runs.
         init_timeout: The limit of an init that runs on its own, in seconds.
@@ -65,7 +67,8 @@ class Config:
     extensions_dir: str
     layers: tuple[str, ...]
     without_extensions: tuple[str, ...]
-    invoke_address: Address
+    once: str
+    invoke_address: Address | None
     runtime_api_address: Address
     queue_size: int
     init_timeout: float
@@ -85,6 +88,7 @@ def read_config(command_line: CommandLine, environ: Mapping[str, str], image: Im
         UsageError: A value is wrong.
     """
     choices = Choices(command_line, environ)
+    _refuse_events_of_once(choices)
     command = runtime_command(command_line.command, environ, image)
     return Config(
         function=_read_function(choices, command),
@@ -93,7 +97,8 @@ def read_config(command_line: CommandLine, environ: Mapping[str, str], image: Im
         extensions_dir=os.path.normpath(os.path.join(image.working_directory, choices.value(options.EXTENSIONS_DIR))),
         layers=tuple(os.path.join(image.working_directory, layer) for layer in choices.value(options.LAYER)),
         without_extensions=choices.value(options.WITHOUT_EXTENSIONS),
-        invoke_address=choices.value(options.INVOKE_ADDRESS),
+        once=choices.value(options.ONCE),
+        invoke_address=_invoke_address(choices),
         runtime_api_address=choices.value(options.RUNTIME_API_ADDRESS),
         queue_size=choices.value(options.QUEUE_SIZE),
         init_timeout=choices.value(options.INIT_TIMEOUT),
@@ -123,8 +128,22 @@ def _read_function(choices: Choices, command: RuntimeCommand) -> Function:
     )
 
 
+def _refuse_events_of_once(choices: Choices) -> None:
+    """What a variable says may be meant for another start of the same image; a flag is a contradiction."""
+    chosen = choices.command_line.chosen
+    if choices.value(options.ONCE):
+        for option in event_options.EVENT_OPTIONS:
+            if option in chosen:
+                raise UsageError(f"{chosen[option][0]} is for Events, which nobody waits for; --once waits for its own")
+
+
+def _invoke_address(choices: Choices) -> Address | None:
+    wanted = not choices.value(options.ONCE) or choices.is_given(options.INVOKE_ADDRESS)
+    return choices.value(options.INVOKE_ADDRESS) if wanted else None
+
+
 def _read_events(choices: Choices, working_directory: str) -> EventConfig:
-    folder = choices.value(event_options.EVENT_DIR)
+    folder = "" if choices.value(options.ONCE) else choices.value(event_options.EVENT_DIR)
     return EventConfig(
         folder=os.path.join(working_directory, folder) if folder else "",
         policy=Policy(

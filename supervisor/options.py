@@ -81,6 +81,16 @@ WITHOUT_EXTENSIONS: Final = Option(
     placeholder="NAMES",
 )
 
+ONCE: Final = Option(
+    text,
+    "run one event, print the answer of the function and end, with exit code 0 if it succeeded and 1 if not; EVENT is "
+    "JSON, @PATH for a file, or - for standard input; the log goes to standard error, and no --invoke-address is taken "
+    "unless one is chosen",
+    flags=("--once",),
+    variables=("SUPERVISOR_ONCE",),
+    placeholder="EVENT",
+)
+
 QUEUE_SIZE: Final = Option(
     whole_number(QUEUE_SIZE_LIMITS),
     "how many invocations may wait while one runs; the next is refused with 429",
@@ -135,6 +145,7 @@ OPTIONS: Final[tuple[Option[object], ...]] = (
     EXTENSIONS_DIR,
     LAYER,
     WITHOUT_EXTENSIONS,
+    ONCE,
     QUEUE_SIZE,
     INIT_TIMEOUT,
     *EVENT_OPTIONS,

@@ -44,6 +44,7 @@ def test_without_options_the_defaults_are_those_of_rie_and_lambda() -> None:
         extensions_dir="/opt/extensions",
         layers=(),
         without_extensions=(),
+        once="",
         invoke_address=Address("0.0.0.0", 8080),
         runtime_api_address=Address("127.0.0.1", 9001),
         queue_size=100,
@@ -95,6 +96,21 @@ def test_events_are_configured_by_their_own_options() -> None:
 def test_a_wrong_value_of_an_option_of_events_is_refused(words: Sequence[str], reason: str) -> None:
     with pytest.raises(UsageError, match=f"^{re.escape(f'{words[0]} {reason}')}$"):
         read(*words)
+
+
+def test_who_runs_one_event_is_called_by_nobody_unless_that_is_asked_for() -> None:
+    assert read("--once", "{}").invoke_address is None
+    assert read("--once", "{}", "--invoke-address", ":1").invoke_address == Address("0.0.0.0", 1)
+    assert read("--once", "{}", SUPERVISOR_INVOKE_ADDRESS=":2").invoke_address == Address("0.0.0.0", 2)
+
+
+def test_who_runs_one_event_has_no_events_that_nobody_waits_for() -> None:
+    with pytest.raises(
+        UsageError, match=r"^--event-dir is for Events, which nobody waits for; --once waits for its own$"
+    ):
+        read("--once", "{}", "--event-dir", "/events")
+
+    assert read("--once", "{}", SUPERVISOR_EVENT_DIR="/events").events.folder == ""
 
 
 def test_the_function_is_what_the_variables_of_lambda_say() -> None:
