@@ -10,7 +10,9 @@ from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import Final, NamedTuple
 
-ENCODINGS: Final = frozenset({"aliases", "ascii", "idna", "latin_1", "punycode", "utf_8", "utf_8_sig"})
+ENCODINGS: Final = frozenset({"aliases", "ascii", "cp437", "idna", "latin_1", "punycode", "utf_8", "utf_8_sig"})
+"""cp437 is for zipfile: names in archives that do not say that they are in UTF-8."""
+
 TESTS: Final = frozenset({"_tests", "test", "tests"})
 
 ALIGNMENT: Final = 16
