@@ -8,7 +8,7 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check integration bench image constraints clean
+.PHONY: help venv demo test check integration containers bench image constraints clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -26,12 +26,16 @@ check: $(READY) ## format, lint, types, layers, workflows, generated documents
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/actionlint .github/workflows/*.yml
 	$(BIN)/zizmor --offline --quiet .github
 	$(if $(wildcard docs/generate.py),$(BIN)/python docs/generate.py --check)
 
 # Exit code 5 is pytest's "no test was selected".
 integration: $(READY) ## run the whole program from outside, as PID 1 (needs root)
-	$(BIN)/python -m pytest integration $(ARGS) || [ $$? -eq 5 ]
+	$(BIN)/python -m pytest integration --ignore integration/containers $(ARGS) || [ $$? -eq 5 ]
+
+containers: $(READY) ## run what `make image` left, in Docker, for amd64 and arm64 (needs an engine)
+	$(BIN)/python -m pytest integration/containers $(ARGS)
 
 bench: $(READY) ## measure beside aws-lambda-rie (needs root, and cc); ARGS=--help lists what can be chosen
 	$(BIN)/python -m bench $(ARGS)

@@ -17,7 +17,7 @@ StartEnvironment = Callable[..., Environment]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _namespaces_are_possible(tmp_path_factory: pytest.TempPathFactory) -> None:
+def _is_possible_here(tmp_path_factory: pytest.TempPathFactory) -> None:
     try:
         Namespaces(tmp_path_factory.mktemp("namespaces"), {}).close()
     except PermissionError:

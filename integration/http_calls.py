@@ -45,15 +45,22 @@ class Port:
 
     def request(self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes = b"") -> Answer:
         """Send one request and read its answer."""
-        connection = http.client.HTTPConnection("localhost")
-        connection.sock = self.connect()
-        try:
-            connection.request(method, path, body, dict(headers or {}))
-            response = connection.getresponse()
-            received = {name.lower(): value for name, value in response.getheaders()}
-            return Answer(response.status, received, response.read())
-        finally:
-            connection.close()
+        return exchange(self.connect(), method, path, headers, body)
+
+
+def exchange(
+    connected: socket.socket, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes = b""
+) -> Answer:
+    """Send one request over a new connection, read its answer, and close it."""
+    connection = http.client.HTTPConnection("localhost")
+    connection.sock = connected
+    try:
+        connection.request(method, path, body, dict(headers or {}))
+        response = connection.getresponse()
+        received = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(response.status, received, response.read())
+    finally:
+        connection.close()
 
 
 def request_bytes(method: str, path: str, headers: Mapping[str, str] | None = None) -> bytes:

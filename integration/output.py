@@ -7,15 +7,21 @@ import threading
 from typing import Final
 
 PATIENCE: Final = 30
-"""Seconds after which a line that did not come will not come."""
+"""Seconds that are enough for whatever runs on this machine's own processor."""
 
 
 class Output:
-    """Everything that is written to the other end of the pipe *fd*."""
+    """Everything that is written to the other end of the pipe *fd*.
 
-    def __init__(self, fd: int) -> None:
+    Args:
+        fd: This end. It stays the caller's.
+        patience: Seconds after which a line that did not come will not come.
+    """
+
+    def __init__(self, fd: int, patience: float = PATIENCE) -> None:
         os.set_blocking(fd, False)
         self._fd = fd
+        self._patience = patience
         self._data = bytearray()
         self._ended = False
         self._news = threading.Condition()
@@ -61,7 +67,7 @@ class Output:
     def wait_for(self, pattern: str, nth: int = 1) -> re.Match[str]:
         """Wait for the *nth* line in which the regular expression *pattern* is found."""
         with self._news:
-            self._news.wait_for(lambda: len(self._found(pattern)) >= nth or self._ended, PATIENCE)
+            self._news.wait_for(lambda: len(self._found(pattern)) >= nth or self._ended, self._patience)
         found = self._found(pattern)
         assert len(found) >= nth, f"no line {nth} like {pattern!r} in:\n{self.text}"
         return found[nth - 1]
@@ -71,5 +77,5 @@ class Output:
 
     def wait_for_end(self) -> None:
         """Wait until nobody holds the other end any more."""
-        self._thread.join(PATIENCE)
+        self._thread.join(self._patience)
         assert self._ended, f"somebody holds the output open; so far:\n{self.text}"
