@@ -1,4 +1,7 @@
+import json
 import re
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterable
 from importlib.metadata import requires
@@ -6,6 +9,8 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from supervisor import __version__
 
 ROOT = Path(__file__).parents[1]
 FOR_A_DEVELOPERS_MACHINE = "typer"
@@ -35,3 +40,25 @@ def test_what_the_package_needs_is_frozen_into_the_file_in_the_release_it_is_che
 
     in_images = [line for line in package["dependencies"] if not line.startswith(FOR_A_DEVELOPERS_MACHINE)]
     assert frozen == {name: checked[name] for name in needed_by(in_images)}
+
+
+def test_the_bill_of_materials_lists_what_the_file_is_made_of() -> None:
+    steps = ROOT / "docker" / "steps"
+    bill = subprocess.run(
+        [sys.executable, ROOT / "docker" / "bill_of_materials.py"], capture_output=True, text=True, check=True
+    )
+    document = json.loads(bill.stdout)
+
+    listed = {package["name"]: package["versionInfo"] for package in document["packages"]}
+
+    from_debian = re.findall(r"^fetch \S+ (\S+) (\S+) ", steps.joinpath("fetch-sources").read_text(), re.MULTILINE)
+    assert from_debian
+    assert listed == {
+        "supervisor": __version__,
+        **dict(from_debian),
+        **releases(steps / "packages.txt"),
+        **releases(steps / "tools.txt"),
+    }
+    contained = {row["relatedSpdxElement"] for row in document["relationships"]}
+    assert contained == {package["SPDXID"] for package in document["packages"]}
+    assert all(re.fullmatch(r"SPDXRef-[a-zA-Z0-9.-]+", identifier) for identifier in contained)
