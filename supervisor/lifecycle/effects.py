@@ -46,6 +46,14 @@ class SendShutdown:
 
 
 @dataclass(frozen=True, slots=True)
+class StartAnswer:
+    """Let the caller of *invocation* read the response from now on, as it comes; `AnswerCaller` ends that."""
+
+    invocation: Invocation
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerCaller:
     """Tell the caller of *invocation* how it went. Ordered exactly once for each invocation that arrived."""
 
@@ -93,6 +101,7 @@ Effect = (
     | SendInvocation
     | SendInvoke
     | SendShutdown
+    | StartAnswer
     | AnswerCaller
     | TerminateRuntime
     | KillRuntime

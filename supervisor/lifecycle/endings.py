@@ -7,7 +7,7 @@ invocation (AWS: Extensions API, "Invoke phase"; RIE 1.170 `watchEvents`, `handl
 from collections.abc import Callable
 
 from supervisor.errors import Fault
-from supervisor.lifecycle import init, invoke, shutdown
+from supervisor.lifecycle import init, invoke, shutdown, uploads
 from supervisor.lifecycle.effects import AnswerCaller, KillExtension
 from supervisor.lifecycle.exits import CLEAN_EXIT, ExitStatus
 from supervisor.lifecycle.invocation import Unavailable
@@ -71,6 +71,8 @@ def timer_due(state: State, now: float, timer: Timer | str) -> Effects:
     match timer:
         case Timer.INIT | Timer.INVOKE:
             return _time_out(state, now)
+        case Timer.TRUNCATION:
+            return uploads.tell_truncation(state)
         case Timer.RUNTIME_GRACE | Timer.RUNTIME_SHARE:
             return shutdown.kill_runtime(state)
         case Timer.SHUTDOWN:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from supervisor.lifecycle.exits import ExitStatus
-from supervisor.lifecycle.invocation import Invocation, Payload
+from supervisor.lifecycle.invocation import Invocation, Payload, StreamError
 from supervisor.lifecycle.states import ShutdownReason
 
 
@@ -31,13 +31,15 @@ class RuntimePollDropped:
 
 @dataclass(frozen=True, slots=True)
 class ResponseStarted:
-    """The runtime began to send a response.
+    """The runtime began to send a response; *streaming* when its caller may read along.
 
     *invocation_id* is what it echoes of the attempt, empty when it does not.
     """
 
     request_id: str
     invocation_id: str = ""
+    streaming: bool = False
+    content_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +52,15 @@ class ResponseModeRefused:
 
 @dataclass(frozen=True, slots=True)
 class ResponseReceived:
-    """The response that was started has arrived whole."""
+    """The response that was started has arrived whole: *streamed_bytes* of it went by, the rest is in *payload*.
+
+    *stream_error* is what its trailers say.
+    """
 
     payload: Payload
     content_type: str = ""
+    stream_error: StreamError | None = None
+    streamed_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

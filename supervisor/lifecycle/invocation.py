@@ -20,6 +20,7 @@ class Invocation:
         cognito_identity: The caller's Cognito identity as JSON, empty when there is none.
         tenant_id: The tenant of a multi-tenant function, empty when there is none.
         wants_log_tail: The caller asked for the end of the log, so its answer waits for the end of the invocation.
+        wants_stream: The caller reads the response as it comes, if the function streams it.
     """
 
     request_id: str
@@ -31,14 +32,24 @@ class Invocation:
     cognito_identity: str = ""
     tenant_id: str = ""
     wants_log_tail: bool = False
+    wants_stream: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StreamError:
+    """What a function reports at the end of a streamed response: *error_type*, and *details*, mostly JSON."""
+
+    error_type: str
+    details: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class FunctionResponse:
-    """The function's own answer."""
+    """The function's own answer, or what is left of it for a caller that has read along."""
 
     payload: Payload
     content_type: str = ""
+    stream_error: StreamError | None = None
 
 
 @dataclass(frozen=True, slots=True)

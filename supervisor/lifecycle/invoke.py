@@ -7,20 +7,15 @@ yet gets one when the reset is over.
 
 from collections.abc import Callable
 
-from supervisor.errors import Fault, ProtocolError
+from supervisor.errors import Fault
+from supervisor.lifecycle import uploads
 from supervisor.lifecycle.effects import AnswerCaller, SendInvocation, SendInvoke
-from supervisor.lifecycle.invocation import Outcome, PlatformError
-from supervisor.lifecycle.limits import PAYLOAD_BYTES
 from supervisor.lifecycle.milestones import Ending, InvocationReported, InvocationStarted, RuntimeDone, Span, Status
 from supervisor.lifecycle.model import Effects, Invoke, State, Timer
-from supervisor.lifecycle.states import Phase, RuntimeCall, RuntimeState, runtime_after
+from supervisor.lifecycle.states import Phase, RuntimeState
 
 INVOKE = "INVOKE"
 """The event that an extension registers for to be told of invocations (AWS: Extensions API, "Register")."""
-
-TOO_LARGE = f"Response payload size exceeded maximum allowed payload size ({PAYLOAD_BYTES} bytes)."
-
-_UPLOADING = (RuntimeState.INVOCATION_RESPONSE, RuntimeState.INVOCATION_ERROR_RESPONSE)
 
 
 def deliver(state: State, now: float) -> Effects:
@@ -65,6 +60,8 @@ def _runtime_done(state: State, now: float) -> Effects:
     invoke = state.invoke
     assert invoke is not None
     invoke.runtime_done = now
+    if invoke.truncated is not None:
+        yield from uploads.tell_truncation(state)
     yield end_runtime(invoke, now, Ending())
 
 
@@ -104,79 +101,6 @@ def _report(state: State, invoke: Invoke, ending: Ending, duration: float, ended
     return InvocationReported(invoke.invocation, ending, duration, init_duration, spans)
 
 
-def start_upload(state: State, now: float, call: RuntimeCall, request_id: str, invocation_id: str) -> Effects:
-    """The runtime begins to answer.
-
-    Raises:
-        ProtocolError: 410, it answers for an earlier attempt; 400, for no invocation that runs; 403, not now.
-    """
-    invoke = check_answerable(state, request_id, invocation_id)
-    state.runtime.state = runtime_after(state.runtime.state, call)
-    invoke.response_started = now
-    yield from ()
-
-
-def check_answerable(state: State, request_id: str, invocation_id: str) -> Invoke:
-    """The invocation under way, if it is the one that *request_id* and *invocation_id* (empty: not given) name.
-
-    Raises:
-        ProtocolError: It is not (texts: RIE 1.170 `AwsRequestIDValidator`; 410: the runtime clients of 2026).
-    """
-    invoke = state.invoke if state.phase is Phase.INVOKE else None
-    if invoke is not None and invocation_id and invocation_id != invoke.invocation.invocation_id:
-        raise ProtocolError(410, "InvokeTimeout", "Invoke timeout")
-    if invoke is None or invoke.invocation.request_id != request_id:
-        raise _no_such_invocation()
-    return invoke
-
-
-def finish_upload(state: State, now: float, outcome: Outcome, *, produced_bytes: int | None = None) -> Effects:
-    """The runtime's answer is complete, or will never be: the caller gets *outcome*.
-
-    *produced_bytes* is the size of a response, None for everything that is none.
-
-    Raises:
-        ProtocolError: No answer is being uploaded, for example because a reset came between.
-    """
-    invoke = state.invoke if state.phase is Phase.INVOKE else None
-    if invoke is None or state.runtime.state not in _UPLOADING:
-        raise _no_such_invocation()
-    state.runtime.state = RuntimeState.RESPONSE_SENT
-    if produced_bytes is not None:
-        invoke.response_ended = now
-        invoke.produced_bytes = produced_bytes
-    invoke.answered = True
-    if invoke.invocation.wants_log_tail:
-        # The tail ends with the report (recorded on AWS: this answer comes with the end of the phase).
-        invoke.withheld = outcome
-    else:
-        yield AnswerCaller(invoke.invocation, outcome)
-
-
-def fail_upload(state: State, now: float, fault: Fault, text: str) -> Effects:
-    """The runtime's answer cannot be used; the environment lives on."""
-    if state.invoke is None:
-        raise _no_such_invocation()
-    yield from finish_upload(state, now, _platform_error(state.invoke, fault, text))
-
-
-def refuse_size(state: State, now: float) -> Effects:
-    """The runtime's answer is larger than any answer may be; the text has no request id in front (recorded on AWS)."""
-    error = PlatformError(Fault.FUNCTION_RESPONSE_SIZE_TOO_LARGE, TOO_LARGE)
-    yield from finish_upload(state, now, error)
-
-
-def refuse_mode(state: State, now: float, request_id: str, invocation_id: str) -> Effects:
-    """The runtime answers in a mode that does not exist. Unlike RIE, which is stuck then, it may go on.
-
-    Raises:
-        ProtocolError: As in `start_upload`.
-    """
-    yield from start_upload(state, now, RuntimeCall.RESPONSE, request_id, invocation_id)
-    fault = Fault.RUNTIME_INVALID_RESPONSE_MODE_HEADER
-    yield from fail_upload(state, now, fault, "Invalid function response mode")
-
-
 def conclude(state: State, now: float) -> Effects:
     """Report an invocation that failed and answer its caller, now that everything is stopped."""
     invoke = state.invoke
@@ -188,12 +112,4 @@ def conclude(state: State, now: float) -> Effects:
         yield AnswerCaller(invoke.invocation, invoke.withheld)
     elif not invoke.answered:
         fault = Fault.SANDBOX_TIMEDOUT if failure.ending.status is Status.TIMEOUT else failure.ending.error_type
-        yield AnswerCaller(invoke.invocation, invoke.init_error or _platform_error(invoke, fault, failure.text))
-
-
-def _no_such_invocation() -> ProtocolError:
-    return ProtocolError(400, "InvalidRequestID", "Invalid request ID")
-
-
-def _platform_error(invoke: Invoke, fault: str, text: str) -> PlatformError:
-    return PlatformError(fault, f"RequestId: {invoke.invocation.request_id} Error: {text}")
+        yield AnswerCaller(invoke.invocation, invoke.init_error or uploads.platform_error(invoke, fault, failure.text))

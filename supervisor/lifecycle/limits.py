@@ -11,6 +11,12 @@ MAX_EXTENSIONS: Final = 10
 PAYLOAD_BYTES: Final = 6 * 1024 * 1024 + 100
 """A buffered response may have this size, and not one byte more (RIE 1.170 `interop.MaxPayloadSize`)."""
 
+STREAM_BYTES: Final = 200 * 1024 * 1024
+"""A streamed response may have this size (AWS: Lambda quotas, "Invocation payload")."""
+
+TRUNCATION_SECONDS: Final = 0.5
+"""How long the exit of a runtime is waited for that explains why its answer broke off. Ours."""
+
 SHUTDOWN_EXTERNAL_SECONDS: Final = 2.0
 """Shutdown with at least one external extension (AWS: Lambda execution environment, "Shutdown phase")."""
 

@@ -7,11 +7,11 @@ found after every event by `_next_step`, until nothing follows any more.
 from collections.abc import Callable
 from typing import assert_never
 
-from supervisor.errors import Fault, ProtocolError
-from supervisor.lifecycle import endings, extensions, init, invoke, runtime, shutdown
+from supervisor.errors import ProtocolError
+from supervisor.lifecycle import endings, extensions, init, invoke, runtime, shutdown, uploads
 from supervisor.lifecycle import events as e
 from supervisor.lifecycle.effects import Effect
-from supervisor.lifecycle.invocation import FunctionError, FunctionResponse, Invocation
+from supervisor.lifecycle.invocation import FunctionError, Invocation
 from supervisor.lifecycle.milestones import InitPhase
 from supervisor.lifecycle.model import Effects, Invoke, Settings, State
 from supervisor.lifecycle.states import Phase, RuntimeCall
@@ -94,23 +94,20 @@ def _react(state: State, event: e.Event, now: float) -> Effects:  # noqa: C901, 
             return extensions.polled(state, extension_id)
         case e.InvocationArrived(invocation):
             return _arrived(state, invocation)
-        case e.ResponseStarted(request_id, invocation_id):
-            return invoke.start_upload(state, now, RuntimeCall.RESPONSE, request_id, invocation_id)
-        case e.ResponseReceived(payload, content_type):
-            response = FunctionResponse(payload, content_type)
-            return invoke.finish_upload(state, now, response, produced_bytes=len(payload))
+        case e.ResponseStarted():
+            return uploads.start_response(state, now, event)
+        case e.ResponseReceived():
+            return uploads.finish_response(state, now, event)
         case e.ErrorStarted(request_id, invocation_id):
-            return invoke.start_upload(state, now, RuntimeCall.ERROR, request_id, invocation_id)
+            return uploads.start_upload(state, now, RuntimeCall.ERROR, request_id, invocation_id)
         case e.ErrorReceived(payload, content_type):
-            return invoke.finish_upload(state, now, FunctionError(payload, content_type))
+            return uploads.finish_upload(state, now, FunctionError(payload, content_type))
         case e.ResponseModeRefused(request_id, invocation_id):
-            return invoke.refuse_mode(state, now, request_id, invocation_id)
+            return uploads.refuse_mode(state, now, request_id, invocation_id)
         case e.UploadOversized():
-            return invoke.refuse_size(state, now)
+            return uploads.refuse_size(state, now)
         case e.UploadTruncated():
-            return invoke.fail_upload(
-                state, now, Fault.RUNTIME_TRUNCATED_RESPONSE, "HTTP request detected as truncated"
-            )
+            return uploads.truncate(state, now)
         case e.TimePassed():
             return _time_passed(state, now)
         case e.RuntimePollDropped():

@@ -10,7 +10,7 @@ from enum import Enum, auto
 
 from supervisor.errors import Fault
 from supervisor.lifecycle.effects import Effect, SendInvoke, SendShutdown
-from supervisor.lifecycle.invocation import FunctionError, Invocation, Outcome
+from supervisor.lifecycle.invocation import FunctionError, Invocation, Outcome, PlatformError
 from supervisor.lifecycle.limits import INIT_SECONDS
 from supervisor.lifecycle.milestones import Ending, InitPhase, Status
 from supervisor.lifecycle.states import ExtensionState, Phase, RuntimeState, ShutdownReason
@@ -117,7 +117,8 @@ class Invoke:
 
     *deadline* is that of an init inside the invocation until the delivery, which sets a new one. *runtime_done* is
     when the runtime said next; it stays None when the runtime is cut off. *init_error* is what the runtime reported
-    of a failed init, *withheld* the outcome that its caller gets only together with the end of the log.
+    of a failed init, *withheld* the outcome that its caller gets only together with the end of the log. *streaming* is
+    the mode of the response; *truncated* is the outcome of one that broke off, until its reason is known.
     """
 
     invocation: Invocation
@@ -127,12 +128,19 @@ class Invoke:
     response_started: float = 0.0
     response_ended: float | None = None
     produced_bytes: int = 0
+    streaming: bool = False
+    truncated: PlatformError | None = None
     runtime_done: float | None = None
     answered: bool = False
     withheld: Outcome | None = None
     failure: Failure | None = None
     init_error: FunctionError | None = None
     duration: float = 0.0
+
+    @property
+    def is_read_along(self) -> bool:
+        """Whether the caller gets the response as it comes."""
+        return self.streaming and self.invocation.wants_stream
 
 
 class StopStage(Enum):
@@ -159,6 +167,7 @@ class Timer(Enum):
 
     INIT = auto()
     INVOKE = auto()
+    TRUNCATION = auto()
     RUNTIME_GRACE = auto()
     RUNTIME_SHARE = auto()
     SHUTDOWN = auto()

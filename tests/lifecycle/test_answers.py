@@ -12,10 +12,12 @@ from supervisor.lifecycle.events import (
     ResponseModeRefused,
     ResponseReceived,
     ResponseStarted,
+    RuntimeExited,
     RuntimePolled,
     UploadOversized,
     UploadTruncated,
 )
+from supervisor.lifecycle.exits import ExitStatus
 from supervisor.lifecycle.invocation import FunctionResponse, Invocation, PlatformError
 from supervisor.lifecycle.milestones import InvocationReported, InvocationStarted, RuntimeDone, Span
 from supervisor.lifecycle.states import Phase
@@ -155,12 +157,6 @@ WRONG_MODE = PlatformError(
         ),
         ((ErrorStarted("first"), UploadOversized()), TOO_LARGE),
         pytest.param(
-            (ResponseStarted("first"), UploadTruncated()),
-            TRUNCATED,
-            marks=pytest.mark.rule("runtime-api/truncated-response"),
-        ),
-        ((ErrorStarted("first"), UploadTruncated()), TRUNCATED),
-        pytest.param(
             (ResponseModeRefused("first"),),
             WRONG_MODE,
             marks=pytest.mark.rule("runtime-api/next-after-unknown-response-mode"),
@@ -183,6 +179,43 @@ def test_an_answer_that_cannot_be_used_fails_the_invocation_and_the_runtime_goes
             SendInvocation(second, 4.5),
         ],
     )
+
+
+@pytest.mark.rule("runtime-api/truncated-response")
+@pytest.mark.parametrize("start", [ResponseStarted("first"), ErrorStarted("first")])
+def test_an_answer_that_broke_off_fails_the_invocation_when_it_is_no_exit_that_broke_it_off(start: Event) -> None:
+    story, first = invoking()
+
+    assert story.tell(start, UploadTruncated(), at=1.0) == (Phase.INVOKE, [])
+    assert story.wait() == (Phase.INVOKE, [AnswerCaller(first, TRUNCATED)])
+    assert story.now == 1.5
+    phase, effects = story.tell(RuntimePolled())
+    assert (phase, [effect for effect in effects if isinstance(effect, AnswerCaller)]) == (Phase.READY, [])
+
+
+def test_an_answer_that_broke_off_fails_the_invocation_as_soon_as_the_runtime_asks_for_the_next_event() -> None:
+    story, first = invoking()
+    story.tell(ResponseStarted("first"), UploadTruncated())
+
+    assert story.tell(RuntimePolled(), at=1.25) == (
+        Phase.READY,
+        [
+            AnswerCaller(first, TRUNCATED),
+            RuntimeDone(first, SUCCESS, 0.25),
+            InvocationReported(first, SUCCESS, 0.25, 0.5, (Span("extensionOverhead", 1.25, 0.0),)),
+        ],
+    )
+    assert story.lifecycle.deadline is None
+
+
+def test_an_exit_that_broke_an_answer_off_is_what_the_caller_learns() -> None:
+    story, first = invoking()
+    story.tell(ResponseStarted("first"), UploadTruncated())
+    phase, effects = story.tell(RuntimeExited(ExitStatus(3)), at=1.25)
+
+    exit_error = PlatformError("Runtime.ExitError", "RequestId: first Error: Runtime exited with error: exit status 3")
+    assert phase is Phase.COLD
+    assert [effect for effect in effects if isinstance(effect, AnswerCaller)] == [AnswerCaller(first, exit_error)]
 
 
 def test_a_response_in_a_wrong_mode_is_checked_for_its_request_id_and_its_state_first() -> None:

@@ -5,6 +5,7 @@ lifecycle to what the environment relies on.
 """
 
 import copy
+import dataclasses
 from collections import Counter
 from itertools import chain
 
@@ -22,6 +23,7 @@ from supervisor.lifecycle.effects import (
     SendInvocation,
     SendInvoke,
     SendShutdown,
+    StartAnswer,
 )
 from supervisor.lifecycle.events import (
     EnvironmentStarted,
@@ -84,7 +86,9 @@ MOMENTS: list[Moment] = [
     RuntimeLaunchFailed("Runtime.InvalidEntrypoint", "no such file or directory"),
     *(RuntimeExited(ExitStatus(code)) for code in (0, 1)),
     *(InvocationArrived(Invocation(request_id)) for request_id in REQUEST_IDS),
+    InvocationArrived(Invocation("1", wants_stream=True)),
     *(ResponseStarted(request_id) for request_id in REQUEST_IDS),
+    ResponseStarted("1", streaming=True),
     *(ErrorStarted(request_id) for request_id in REQUEST_IDS),
     ResponseStarted("1", "another attempt"),
     ResponseModeRefused("2"),
@@ -169,7 +173,7 @@ class World:
 
     def happen(self, event: Event) -> None:
         if isinstance(event, InvocationArrived):
-            event = InvocationArrived(Invocation(event.invocation.request_id))
+            event = InvocationArrived(dataclasses.replace(event.invocation))
         try:
             effects = self.lifecycle.handle(event, self.now)
         except ProtocolError:
@@ -235,6 +239,10 @@ class World:
                     assert self.registered >= set(map(identifier, EXTERNALS))
                     assert self.said_next == {RUNTIME, *self.registered}
             case InvocationStarted(invocation) | AnswerCaller(invocation):
+                self.tell(told, invocation)
+            case StartAnswer(invocation):
+                assert invocation.wants_stream
+                assert not self.told[AnswerCaller, invocation]
                 self.tell(told, invocation)
             case RuntimeDone(invocation, _, duration, _, spans):
                 assert all(seconds >= 0 for seconds in (duration, *(span.duration for span in spans)))
