@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from typing import Final
 
 from integration.environments import Environment
-from integration.http_calls import Answer
+from integration.http_calls import Answer, read_answer, request_bytes
 
 RUNTIME_API: Final = "/2018-06-01/runtime"
 EXTENSIONS_API: Final = "/2020-01-01/extension"
@@ -61,6 +61,33 @@ class RuntimePlayer:
     def fail(self, invocation: Answer | str, body: bytes = b"{}", headers: Mapping[str, str] | None = None) -> Answer:
         """Report that the function failed."""
         return self._environment.peers.request("POST", error_path(request_id_of(invocation)), headers, body)
+
+
+class StreamedResponse:
+    """A response of the runtime that is sent piece by piece.
+
+    Args:
+        environment: Where the runtime is.
+        invocation: What `next` gave.
+        headers: Beside those of a streamed response.
+    """
+
+    def __init__(self, environment: Environment, invocation: Answer, headers: Mapping[str, str] | None = None) -> None:
+        streaming = {"Lambda-Runtime-Function-Response-Mode": "streaming", "Transfer-Encoding": "chunked"}
+        self.connection = environment.peers.connect()
+        path = response_path(request_id_of(invocation))
+        self.connection.sendall(request_bytes("POST", path, {**streaming, **(headers or {})}))
+
+    def send(self, piece: bytes) -> None:
+        """Send one chunk."""
+        self.connection.sendall(b"%x\r\n%b\r\n" % (len(piece), piece))
+
+    def end(self, trailers: Mapping[str, str] | None = None) -> Answer:
+        """Send the last chunk and the trailers; what the runtime is answered."""
+        lines = [f"{name}: {value}\r\n" for name, value in (trailers or {}).items()]
+        self.connection.sendall(f"0\r\n{''.join(lines)}\r\n".encode())
+        with self.connection:
+            return read_answer(self.connection)
 
 
 class ExtensionPlayer:

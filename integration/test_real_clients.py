@@ -1,5 +1,6 @@
 """Nothing of ours on the other side: awslambdaric as the runtime, boto3 as the caller."""
 
+import base64
 import json
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 
 from integration.conftest import StartEnvironment
 from integration.environments import Environment, Setup, running
+from integration.gates import Gate
 
 HANDLER = """
 import os, sys
@@ -111,6 +113,11 @@ def test_a_module_is_missing(environment: StartEnvironment) -> None:
 
 @pytest.fixture(scope="module")
 def client() -> Any:
+    """A client for the environment of this file: it keeps its connections."""
+    return new_client()
+
+
+def new_client() -> Any:
     """boto3's client of Lambda, which connects where it is called."""
     return boto3.client(
         "lambda",
@@ -158,3 +165,31 @@ def test_boto3_knows_a_refusal_by_its_exception(
 ) -> None:
     with pytest.raises(getattr(client.exceptions, exception)):
         function.run_inside(client.invoke, FunctionName="function", Payload=payload)
+
+
+@pytest.mark.rule("invoke-api/boto3-invoke-with-response-stream")
+def test_boto3_reads_a_stream_while_the_function_still_writes_it(environment: StartEnvironment, gate: Gate) -> None:
+    env = environment(["next", "begin-stream:first", gate.step, "end-stream", "next"])
+
+    answer = env.run_inside(
+        new_client().invoke_with_response_stream, FunctionName="function", Payload=b"{}", LogType="Tail"
+    )
+    events = iter(answer["EventStream"])
+    first = next(events)
+    gate.let_through()
+    (complete,) = events
+
+    assert (answer["StatusCode"], answer["ExecutedVersion"]) == (200, "$LATEST")
+    assert first == {"PayloadChunk": {"Payload": b"first"}}
+    assert set(complete["InvokeComplete"]) == {"LogResult"}
+    assert "END RequestId: " in base64.b64decode(complete["InvokeComplete"]["LogResult"]).decode()
+
+
+def test_boto3_is_told_of_an_error_in_a_stream(function: Environment, client: Any) -> None:
+    answer = function.run_inside(
+        client.invoke_with_response_stream, FunctionName="function", Payload=b'{"do": "raise"}'
+    )
+    (complete,) = answer["EventStream"]
+
+    assert complete["InvokeComplete"]["ErrorCode"] == "Unhandled"
+    assert json.loads(complete["InvokeComplete"]["ErrorDetails"])["errorType"] == "KeyError"

@@ -15,7 +15,10 @@ from supervisor.config import Config, EventConfig
 from supervisor.environment import Environment
 from supervisor.function import Function
 from supervisor.gateway.callers import CallerService
+from supervisor.gateway.invoke_port import InvokePort
 from supervisor.gateway.peers import PeerService
+from supervisor.gateway.streams import StreamService
+from supervisor.gateway.throttle import Throttle
 from supervisor.lifecycle.events import EnvironmentStarted, ShutdownRequested
 from supervisor.lifecycle.exits import ExitStatus
 from supervisor.lifecycle.model import Settings
@@ -136,7 +139,10 @@ class Application:
             close_connections=self._close_peers,
             ended=self._ended.set,
         )
-        peer_service = PeerService(self._environment, report, function, extensions_enabled=extensions_enabled)
+        self._throttle = Throttle(config.stream_bandwidth) if config.stream_bandwidth else None
+        peer_service = PeerService(
+            self._environment, report, function, extensions_enabled=extensions_enabled, throttle=self._throttle
+        )
         self._peer_server = HttpServer(reactor, peers, peer_service)
         self._backlog = _backlog(config.events, self._environment, function)
         self._drain_timeout = config.events.drain_timeout
@@ -145,7 +151,15 @@ class Application:
         caller_service = CallerService(
             self._environment, self._backlog, log.tail, function, raw_payload=config.raw_payload
         )
-        self._caller_server = HttpServer(reactor, callers, caller_service) if callers else None
+        streams = StreamService(
+            self._environment,
+            log.tail,
+            function,
+            is_closing=lambda: self._backlog.is_closed,
+            raw_payload=config.raw_payload,
+        )
+        invoke_port = InvokePort(caller_service, streams)
+        self._caller_server = HttpServer(reactor, callers, invoke_port) if callers else None
         self._once = None
         if event is not None:
             self._once = Once(self._environment, event, function.version, lambda line: stdout.write([line]))
@@ -155,6 +169,8 @@ class Application:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._reactor.pump)
             nursery.start_soon(self._environment.watch_time)
+            if self._throttle is not None:
+                nursery.start_soon(self._throttle.run)
             nursery.start_soon(reap, self._exited)
             await nursery.start(self._delivery.run)
             await nursery.start(self._watch_signals)

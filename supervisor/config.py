@@ -54,6 +54,7 @@ class Config:
         init_timeout: The limit of an init that runs on its own, in seconds.
         events: What counts for invocations of the type `Event`.
         raw_payload: Whether a payload may be something else than JSON.
+        stream_bandwidth: In bytes a second, after the first 6 MiB of a streamed response; 0 for no limit.
         json_logs: Whether the function's log format is JSON, and so that of the platform's lines.
         log_prefix: Whether every line that is shown begins with its source.
         log_level: The least important thing that the supervisor tells of itself.
@@ -74,6 +75,7 @@ class Config:
     init_timeout: float
     events: EventConfig
     raw_payload: bool
+    stream_bandwidth: int
     json_logs: bool
     log_prefix: bool
     log_level: LogLevel
@@ -104,6 +106,7 @@ def read_config(command_line: CommandLine, environ: Mapping[str, str], image: Im
         init_timeout=choices.value(options.INIT_TIMEOUT),
         events=_read_events(choices, image.working_directory),
         raw_payload=choices.value(options.RAW_PAYLOAD),
+        stream_bandwidth=choices.value(options.STREAM_BANDWIDTH) * 1024,
         json_logs=choices.value(options.LOG_FORMAT),
         log_prefix=choices.value(options.LOG_PREFIX),
         log_level=choices.value(options.LOG_LEVEL),

@@ -6,6 +6,7 @@ an event and its effects. Nothing here is global: a supervisor may run several e
 
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 from supervisor.lifecycle import effects as order
 from supervisor.lifecycle.effects import Effect
@@ -14,11 +15,13 @@ from supervisor.lifecycle.events import (
     ExtensionPollDropped,
     ExtensionPolled,
     InvocationArrived,
+    ResponseModeRefused,
+    ResponseStarted,
     RuntimePollDropped,
     RuntimePolled,
     TimePassed,
 )
-from supervisor.lifecycle.invocation import Invocation, Outcome
+from supervisor.lifecycle.invocation import Invocation, Outcome, Payload
 from supervisor.lifecycle.machine import Lifecycle
 from supervisor.lifecycle.model import Settings
 from supervisor.mailboxes import Mailboxes
@@ -29,6 +32,27 @@ from supervisor.system.clock import Clock
 from supervisor.system.http_exchange import Exchange
 
 Answer = Callable[[Outcome], None]
+
+
+class Sink(Protocol):
+    """Who takes a streamed response as it comes.
+
+    Attributes:
+        on_room: Called when there is room again; set by whoever sends.
+    """
+
+    on_room: Callable[[], None]
+
+    @property
+    def is_full(self) -> bool:
+        """Whether more is not wanted before `on_room`. If it comes, it is taken."""
+
+    def take(self, piece: Payload) -> None:
+        """Take a piece of the response, which stays as it is."""
+
+
+ReadAlong = Callable[[str], Sink]
+"""Called when a response begins that may be read as it comes, with its content type."""
 
 
 class Environment:
@@ -58,6 +82,8 @@ class Environment:
         self._report = report
         self._alarm = Alarm()
         self._callers: dict[Invocation, Answer] = {}
+        self._readers: dict[Invocation, ReadAlong] = {}
+        self._sink: Sink | None = None
         self._orders: deque[Effect] = deque()
         self._performing = False
         self._idle_watchers: list[Callable[[], None]] = []
@@ -66,6 +92,7 @@ class Environment:
             order.SendInvocation: self._mailboxes.send_invocation,
             order.SendInvoke: self._mailboxes.send_invoke,
             order.SendShutdown: self._send_shutdown,
+            order.StartAnswer: self._start_answer,
             order.AnswerCaller: self._answer_caller,
             order.LaunchExtension: lambda launch: processes.launch_extension(launch.name, self.dispatch),
             order.LaunchRuntime: lambda _: processes.launch_runtime(self.dispatch),
@@ -86,20 +113,32 @@ class Environment:
         self._decide(event)
         self._perform_orders()
 
-    def invoke(self, invocation: Invocation, answer: Answer) -> None:
-        """Run *invocation*; *answer* is called once, with its outcome.
+    def invoke(self, invocation: Invocation, answer: Answer, read_along: ReadAlong | None = None) -> None:
+        """Run *invocation*; *answer* is called once, with its outcome, after *read_along* if that is given and called.
 
         Raises:
-            ProtocolError: The line is full, or the environment is ending; *answer* is not called.
+            ProtocolError: The line is full, or the environment is ending; neither is called.
         """
         self._decide(InvocationArrived(invocation))
         self._callers[invocation] = answer
+        if read_along is not None:
+            self._readers[invocation] = read_along
         self._perform_orders()
 
     def when_idle(self, then: Callable[[], None]) -> None:
         """Call *then* once, as soon as an invocation would begin at once; now, when it would."""
         self._idle_watchers.append(then)
         self._perform_orders()
+
+    def begin_response(self, event: ResponseStarted | ResponseModeRefused) -> Sink | None:
+        """Let *event* happen; who takes the response as it comes, None when it is to be kept until it is whole.
+
+        Raises:
+            ProtocolError: The event is refused; nothing has happened.
+        """
+        self.dispatch(event)
+        sink, self._sink = self._sink, None
+        return sink
 
     def poll_runtime(self, poll: Exchange) -> None:
         """Keep a poll of the runtime until there is an invocation.
@@ -165,7 +204,11 @@ class Environment:
         """Extensions stop to listen when they are told: what there is to tell them is delivered first."""
         self._report.deliver(lambda: self._mailboxes.send_shutdown(event))
 
+    def _start_answer(self, start: order.StartAnswer) -> None:
+        self._sink = self._readers[start.invocation](start.content_type)
+
     def _answer_caller(self, answer: order.AnswerCaller) -> None:
+        self._readers.pop(answer.invocation, None)
         self._callers.pop(answer.invocation)(answer.outcome)
 
     def _clear(self) -> None:

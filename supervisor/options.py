@@ -32,6 +32,9 @@ FUNCTION_MEMORY_LIMITS: Final = (128, 10_240)
 QUEUE_SIZE_LIMITS: Final = (0, 10_000)
 """Waiting invocations. Ours: Lambda documents none for one environment."""
 
+STREAM_BANDWIDTH_LIMITS: Final = (0, 65_536)
+"""In KiB a second (RIE 1.170 core/bandwidthlimiter: at most 64 MiB; Lambda's own is 2 MiB, which slows tests down)."""
+
 HELP: Final = Option(text, "show this text", flags=("--help", "-h"))
 
 VERSION: Final = Option(text, "show the version", flags=("--version",))
@@ -127,6 +130,15 @@ RAW_PAYLOAD: Final = Option(
     variables=("SUPERVISOR_RAW_PAYLOAD",),
 )
 
+STREAM_BANDWIDTH: Final = Option(
+    whole_number(STREAM_BANDWIDTH_LIMITS),
+    "how much of a streamed response passes in a second after its first 6 MiB; 2048 as on Lambda, 0 for no limit",
+    default="0",
+    flags=("--stream-bandwidth",),
+    variables=("SUPERVISOR_STREAM_BANDWIDTH",),
+    placeholder="KIB",
+)
+
 LOG_PREFIX: Final = Option(
     switch,
     "begin every line with its source: [function], [extension NAME], [platform]",
@@ -150,6 +162,7 @@ OPTIONS: Final[tuple[Option[object], ...]] = (
     INIT_TIMEOUT,
     *EVENT_OPTIONS,
     RAW_PAYLOAD,
+    STREAM_BANDWIDTH,
     LOG_PREFIX,
     LOG_LEVEL,
     ENABLE_INIT_CACHING,

@@ -57,6 +57,7 @@ def test_without_options_the_defaults_are_those_of_rie_and_lambda() -> None:
             drain_timeout=4.0,
         ),
         raw_payload=False,
+        stream_bandwidth=0,
         json_logs=False,
         log_prefix=False,
         log_level=LogLevel.WARN,

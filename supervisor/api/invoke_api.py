@@ -204,8 +204,7 @@ def answer(invocation: Invocation, outcome: Outcome, version: str, log_tail: byt
     if isinstance(outcome, Unavailable):
         return refused(ProtocolError(500, "ServiceException", outcome.message), invocation.request_id)
     if isinstance(outcome, PlatformError):
-        body = json.dumps({"errorType": outcome.error_type, "errorMessage": outcome.message}, separators=(",", ":"))
-        return Response(200, (JSON, ("X-Amz-Function-Error", "Unhandled"), *headers), body.encode())
+        return Response(200, (JSON, ("X-Amz-Function-Error", "Unhandled"), *headers), platform_error_body(outcome))
     content_type = ("Content-Type", outcome.content_type) if outcome.content_type else JSON
     if isinstance(outcome, FunctionResponse):
         return Response(200, (content_type, *headers), outcome.payload)
@@ -223,6 +222,11 @@ def accepted(request_id: str, target: Target) -> Response:
 def not_kept() -> ProtocolError:
     """The refusal of an invocation that could be promised to nobody."""
     return ProtocolError(500, "ServiceException", "The invocation could not be stored")
+
+
+def platform_error_body(error: PlatformError) -> bytes:
+    """What callers read of a failure of the environment."""
+    return json.dumps({"errorType": error.error_type, "errorMessage": error.message}, separators=(",", ":")).encode()
 
 
 def dry_run(request_id: str) -> Response:

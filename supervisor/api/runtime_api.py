@@ -1,9 +1,12 @@
 """The Runtime API, 2018-06-01: what a runtime's requests mean and how it is answered (AWS: Runtime API)."""
 
+import base64
+import binascii
+from collections.abc import Mapping
 from typing import Final
 
 from supervisor.api.http import JSON, TEXT, Request, Response, parse_json, refused, render_json
-from supervisor.errors import ProtocolError
+from supervisor.errors import Fault, ProtocolError
 from supervisor.lifecycle.events import (
     ErrorReceived,
     ErrorStarted,
@@ -12,14 +15,19 @@ from supervisor.lifecycle.events import (
     ResponseStarted,
     RuntimeInitErrorReported,
 )
-from supervisor.lifecycle.invocation import Invocation, Payload
-from supervisor.lifecycle.limits import PAYLOAD_BYTES
+from supervisor.lifecycle.invocation import Invocation, Payload, StreamError
+from supervisor.lifecycle.limits import PAYLOAD_BYTES, STREAM_BYTES
 
 PONG: Final = Response(200, (TEXT,), b"pong")
 
-TOO_LARGE: Final = refused(
-    ProtocolError(413, "RequestEntityTooLarge", f"Exceeded maximum allowed payload size ({PAYLOAD_BYTES} bytes).")
-)
+
+def _too_large(limit: int) -> Response:
+    text = f"Exceeded maximum allowed payload size ({limit} bytes)."
+    return refused(ProtocolError(413, "RequestEntityTooLarge", text))
+
+
+TOO_LARGE: Final = _too_large(PAYLOAD_BYTES)
+STREAM_TOO_LARGE: Final = _too_large(STREAM_BYTES)
 INVALID_MODE: Final = refused(ProtocolError(400, "InvalidFunctionResponseMode", "Invalid function response mode"))
 TRUNCATED: Final = refused(ProtocolError(400, "TruncatedHTTPRequest", "HTTP request detected as truncated"))
 
@@ -32,15 +40,21 @@ _FORWARDED_OF_ERROR_CAUSE: Final = ("errorMessage", "errorType", "stackTrace")
 
 def response_started(request: Request, request_id: str) -> ResponseStarted | ResponseModeRefused:
     """The head of `POST …/invocation/{id}/response` is in."""
-    invocation_id = request.headers.get("lambda-runtime-invocation-id", "")
-    if request.headers.get("lambda-runtime-function-response-mode", STREAMING) != STREAMING:
+    headers = request.headers
+    invocation_id = headers.get("lambda-runtime-invocation-id", "")
+    mode = headers.get("lambda-runtime-function-response-mode")
+    if mode is None:
+        return ResponseStarted(request_id, invocation_id)
+    if mode != STREAMING:
         return ResponseModeRefused(request_id, invocation_id)
-    return ResponseStarted(request_id, invocation_id)
+    return ResponseStarted(request_id, invocation_id, streaming=True, content_type=headers.get("content-type", ""))
 
 
-def response_received(request: Request) -> ResponseReceived:
-    """The whole of `POST …/invocation/{id}/response` is in."""
-    return ResponseReceived(request.body, request.headers.get("content-type", ""))
+def response_received(request: Request, trailers: Mapping[str, str], streamed_bytes: int = 0) -> ResponseReceived:
+    """The whole of `POST …/invocation/{id}/response` is in; *streamed_bytes* of its body were passed on before."""
+    return ResponseReceived(
+        request.body, request.headers.get("content-type", ""), _stream_error(trailers), streamed_bytes
+    )
 
 
 def error_started(request: Request, request_id: str) -> ErrorStarted:
@@ -83,6 +97,20 @@ def next_invocation(invocation: Invocation, deadline_ms: int) -> Response:
     if invocation.tenant_id:
         headers.append(("Lambda-Runtime-Aws-Tenant-Id", invocation.tenant_id))
     return Response(200, tuple(headers), invocation.payload)
+
+
+def _stream_error(trailers: Mapping[str, str]) -> StreamError | None:
+    """What the trailers say of a failure in the middle (AWS: Custom runtimes, "Response streaming")."""
+    error_type = trailers.get("lambda-runtime-function-error-type")
+    body = trailers.get("lambda-runtime-function-error-body", "")
+    if error_type is None and not body:
+        return None
+    try:
+        details = base64.b64decode(body, validate=True).decode(errors="replace")
+    except binascii.Error:
+        # What a runtime says in its own way is of more use than nothing.
+        details = body
+    return StreamError(error_type or Fault.RUNTIME_UNKNOWN, details)
 
 
 def _without_cause(body: Payload) -> tuple[bytes, str]:

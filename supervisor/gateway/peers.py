@@ -10,6 +10,8 @@ from supervisor.api.routes import Endpoint, Route
 from supervisor.environment import Environment
 from supervisor.errors import ProtocolError
 from supervisor.function import Function
+from supervisor.gateway.relay import Relay
+from supervisor.gateway.throttle import Throttle
 from supervisor.lifecycle.events import Event, ResponseModeRefused, UploadOversized, UploadTruncated
 from supervisor.lifecycle.limits import PAYLOAD_BYTES
 from supervisor.report import Report
@@ -31,20 +33,29 @@ class PeerService:
         report: Whose telemetry extensions may subscribe to.
         function: The function, as extensions are told of it.
         extensions_enabled: False makes every path of the extensions unknown (RIE 1.170 `AllowIfExtensionsEnabled`).
+        throttle: What limits the bandwidth of streamed responses, None for no limit.
     """
 
     def __init__(
-        self, environment: Environment, report: Report, function: Function, *, extensions_enabled: bool = True
+        self,
+        environment: Environment,
+        report: Report,
+        function: Function,
+        *,
+        extensions_enabled: bool = True,
+        throttle: Throttle | None = None,
     ) -> None:
         self._environment = environment
         self._report = report
         self._function = function
         self._extensions_enabled = extensions_enabled
+        self._throttle = throttle
         self._finish: dict[Endpoint, Callable[[Exchange], None]] = {
             Endpoint.PING: lambda exchange: exchange.answer(runtime_api.PONG),
             Endpoint.INVOCATION_NEXT: environment.poll_runtime,
             Endpoint.INVOCATION_RESPONSE: lambda exchange: self._accept(
-                exchange, runtime_api.response_received(exchange.request)
+                exchange,
+                runtime_api.response_received(exchange.request, exchange.trailers, exchange.handed_over_bytes),
             ),
             Endpoint.INVOCATION_ERROR: lambda exchange: self._accept(
                 exchange, runtime_api.error_received(exchange.request)
@@ -85,9 +96,11 @@ class PeerService:
             self._environment.dispatch(runtime_api.error_started(exchange.request, route.request_id))
             return
         event = runtime_api.response_started(exchange.request, route.request_id)
-        self._environment.dispatch(event)
+        sink = self._environment.begin_response(event)
         if isinstance(event, ResponseModeRefused):
             exchange.answer(runtime_api.INVALID_MODE)
+        elif sink is not None:
+            Relay(exchange, sink, self._throttle)
 
     def finish(self, exchange: Exchange) -> None:
         """The whole request is in, or it is too large to be kept."""
@@ -104,7 +117,8 @@ class PeerService:
     def _refuse_size(self, exchange: Exchange, route: Route) -> None:
         if route.endpoint in _UPLOADS:
             self._environment.dispatch(UploadOversized())
-        exchange.answer(runtime_api.TOO_LARGE)
+        is_passed_on = exchange.on_body is not None
+        exchange.answer(runtime_api.STREAM_TOO_LARGE if is_passed_on else runtime_api.TOO_LARGE)
 
     def abandon(self, exchange: Exchange) -> None:
         """The peer went away before it had its answer."""

@@ -43,6 +43,7 @@ class Exchange:
         on_body: To be set in `Service.begin` by a service that takes the body as it arrives: called with one piece
             after the other, of which nothing is kept. What is beyond `body_limit`, which then says how much may still
             come, is not handed over.
+        handed_over_bytes: How much of the body was handed over so far.
         finished: Nothing more will come of this request.
         oversized: The body is larger than `body_limit`.
         answered: `answer` or `stream` was called.
@@ -57,6 +58,7 @@ class Exchange:
         "body_limit",
         "context",
         "finished",
+        "handed_over_bytes",
         "keep_alive",
         "on_body",
         "oversized",
@@ -70,6 +72,7 @@ class Exchange:
         self.trailers = _NO_TRAILERS
         self.body_limit = DEFAULT_BODY_LIMIT
         self.on_body: Callable[[Payload], None] | None = None
+        self.handed_over_bytes = 0
         self._paused = False
         self.finished = False
         self.oversized = False
@@ -115,8 +118,9 @@ class Exchange:
     def hand_over(self) -> None:
         """Give what has arrived to whoever takes the body, unless it is too much. For the connection."""
         piece = self.request.body
-        if self.on_body is not None and not self.answered and 0 < len(piece) <= self.body_limit:
+        if self.on_body is not None and 0 < len(piece) <= self.body_limit:
             self.body_limit -= len(piece)
+            self.handed_over_bytes += len(piece)
             self.request.body = b""
             self.on_body(piece)
 

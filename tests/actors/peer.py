@@ -43,8 +43,13 @@ class Connection:
 
     def send(self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> None:
         lines = [f"{method} {path} HTTP/1.1", "Host: runtime"]
-        lines += [f"{name}: {value}" for name, value in {"Content-Length": str(len(body)), **headers}.items()]
+        length = {} if "Transfer-Encoding" in headers else {"Content-Length": str(len(body))}
+        lines += [f"{name}: {value}" for name, value in {**length, **headers}.items()]
         self._socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode() + body)
+
+    def send_chunk(self, piece: bytes) -> None:
+        """One chunk of a body in chunks; an empty one is the last."""
+        self._socket.sendall(b"%x\r\n%b\r\n" % (len(piece), piece))
 
     def receive(self) -> Answer:
         status = int(self._file.readline().split()[1])

@@ -4,6 +4,8 @@ next            ask for an invocation and print it           respond[:TEXT]    a
 loop            next and respond, for ever                   error:TYPE        report that the function failed
 init-error:T    report that it could not initialise          respond-to:ID     answer another invocation
 big:COUNT       answer with so many bytes                    respond-in:MODE   answer in a response mode
+begin-stream:TEXT  begin to stream an answer with TEXT   end-stream       end that
+stream:COUNT    stream an answer of so many bytes
 truncate        break off in the middle of an answer         drop-next         ask, and close the connection at once
 internal:NAME:EVENTS  register an internal extension, which waits for its events in a thread
 """
@@ -62,6 +64,31 @@ def truncate(_: str) -> None:
     connection.close()
 
 
+STREAMING = {"Lambda-Runtime-Function-Response-Mode": "streaming", "Transfer-Encoding": "chunked"}
+streams: list[Connection] = []
+
+
+def begin_stream(text: str) -> None:
+    streams.append(Connection())
+    streams[-1].send("POST", f"{RUNTIME_API}/invocation/{request_id}/response", STREAMING)
+    streams[-1].send_chunk(text.encode())
+    actor.say("streams")
+
+
+def end_stream(_: str) -> None:
+    streams[-1].send_chunk(b"")
+    actor.say(streams[-1].receive().outcome)
+
+
+def stream(count: str) -> None:
+    begin_stream("x")
+    piece, rest = b"x" * 65536, int(count) - 1
+    while rest > 0:
+        streams[-1].send_chunk(piece[:rest])
+        rest -= len(piece)
+    end_stream("")
+
+
 def drop_next(_: str) -> None:
     connection = Connection()
     connection.send("GET", f"{RUNTIME_API}/invocation/next", {})
@@ -95,6 +122,9 @@ actor.perform(
         "error": lambda error_type: report(f"invocation/{request_id}/error", error_type),
         "init-error": lambda error_type: report("init/error", error_type),
         "loop": loop,
+        "begin-stream": begin_stream,
+        "end-stream": end_stream,
+        "stream": stream,
         "truncate": truncate,
         "drop-next": drop_next,
         "internal": internal,

@@ -12,7 +12,7 @@ from supervisor.lifecycle.events import (
     ResponseStarted,
     RuntimeInitErrorReported,
 )
-from supervisor.lifecycle.invocation import Invocation
+from supervisor.lifecycle.invocation import Invocation, StreamError
 
 CAUSE = "application/vnd.aws.lambda.error.cause+json"
 
@@ -34,17 +34,47 @@ def test_streaming_is_the_only_mode_that_the_header_may_name(mode: str) -> None:
     assert runtime_api.response_started(request, "8d6e") == ResponseModeRefused("8d6e")
 
 
-def test_a_streamed_response_begins_like_any_other() -> None:
-    request = post(lambda_runtime_function_response_mode="streaming")
+def test_a_streamed_response_says_so_at_its_head() -> None:
+    request = post(lambda_runtime_function_response_mode="streaming", content_type="text/x")
 
-    assert runtime_api.response_started(request, "8d6e") == ResponseStarted("8d6e")
+    assert runtime_api.response_started(request, "8d6e") == ResponseStarted(
+        "8d6e", streaming=True, content_type="text/x"
+    )
 
 
 def test_the_body_of_a_response_and_of_an_error_goes_on_as_it_is() -> None:
     request = post(b"\0\xff", content_type="text/x")
 
-    assert runtime_api.response_received(request) == ResponseReceived(b"\0\xff", "text/x")
+    assert runtime_api.response_received(request, {}) == ResponseReceived(b"\0\xff", "text/x")
     assert runtime_api.error_received(request) == ErrorReceived(b"\0\xff", "text/x")
+
+
+@pytest.mark.parametrize(
+    ("trailers", "error"),
+    [
+        ({}, None),
+        ({"lambda-runtime-function-error-type": "Function.Odd"}, StreamError("Function.Odd")),
+        (
+            {"lambda-runtime-function-error-type": "Odd", "lambda-runtime-function-error-body": "eyJhIjoxfQ=="},
+            StreamError("Odd", '{"a":1}'),
+        ),
+        ({"lambda-runtime-function-error-body": "eyJhIjoxfQ=="}, StreamError("Runtime.Unknown", '{"a":1}')),
+        pytest.param(
+            {"lambda-runtime-function-error-type": "Odd", "lambda-runtime-function-error-body": '{"a":1}'},
+            StreamError("Odd", '{"a":1}'),
+            marks=pytest.mark.rule("runtime-api/error-trailer-not-base64"),
+        ),
+        (
+            {"lambda-runtime-function-error-type": "", "lambda-runtime-function-error-body": ""},
+            StreamError("Runtime.Unknown"),
+        ),
+        ({"lambda-runtime-function-error-body": "/w=="}, StreamError("Runtime.Unknown", "\ufffd")),
+    ],
+)
+def test_trailers_tell_of_a_failure_at_the_end_of_a_stream(trailers: dict[str, str], error: StreamError | None) -> None:
+    received = runtime_api.response_received(post(content_type="text/x"), trailers, 1000)
+
+    assert received == ResponseReceived(b"", "text/x", error, 1000)
 
 
 def test_of_an_error_with_its_cause_the_caller_gets_only_what_is_the_callers() -> None:

@@ -208,6 +208,7 @@ def test_an_answer_that_broke_off_fails_the_invocation_as_soon_as_the_runtime_as
     assert story.lifecycle.deadline is None
 
 
+@pytest.mark.rule("runtime-api/truncated-by-exit")
 def test_an_exit_that_broke_an_answer_off_is_what_the_caller_learns() -> None:
     story, first = invoking()
     story.tell(ResponseStarted("first"), UploadTruncated())
