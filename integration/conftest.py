@@ -39,6 +39,15 @@ def environment(tmp_path: Path) -> Iterator[StartEnvironment]:
         yield start
 
 
+def unfrozen(environment: StartEnvironment) -> StartEnvironment:
+    """The same without the freeze, for what would otherwise wait for another invocation."""
+
+    def start(*args: Any, **kwargs: Any) -> Environment:
+        return environment(*args, **{**kwargs, "options": ("--no-freeze", *kwargs.get("options", ()))})
+
+    return start
+
+
 @pytest.fixture
 def gate(tmp_path: Path) -> Iterator[Gate]:
     """A gate that is shut."""

@@ -28,6 +28,7 @@ from integration.processes import (
     descendants_of,
     is_zombie,
     own_pid_of,
+    status_of,
     wait_until,
 )
 
@@ -207,6 +208,15 @@ class Environment:
             return self._process.pid
         (child,) = children_of(self._process.pid)
         return child
+
+    def wait_until_frozen(self) -> None:
+        """Wait until every process below the supervisor is stopped."""
+
+        def is_frozen() -> bool:
+            states = [status_of(pid).get("State", "")[:1] for pid in descendants_of(self.pid)]
+            return bool(states) and set(states) == {"T"}
+
+        wait_until(is_frozen, lambda: f"not frozen; output:\n{self.output.text}")
 
     def processes(self) -> set[int]:
         """The pids, as they see them themselves, of all processes below the supervisor, zombies included."""

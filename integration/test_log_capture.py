@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from integration.conftest import StartEnvironment
+from integration.conftest import StartEnvironment, unfrozen
 from integration.environments import ACTORS, PYTHON
 from integration.gates import Gate
 from integration.http_calls import Answer
@@ -23,6 +23,12 @@ UNHURRIED = ("--init-timeout", "600")
 DROPPED = "platform.logsDropped"
 
 TAIL = {"X-Amz-Log-Type": "Tail"}
+
+
+@pytest.fixture
+def environment(environment: StartEnvironment) -> StartEnvironment:
+    """What is told here need not wait for the next invocation."""
+    return unfrozen(environment)
 
 
 def chatter(*words: str) -> list[str]:

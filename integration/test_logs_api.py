@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from integration.conftest import StartEnvironment
+from integration.conftest import StartEnvironment, unfrozen
 from integration.environments import Environment, Setup, running
 from integration.http_calls import PATIENCE, Answer
 from integration.peers import IDLE, ExtensionPlayer, refusal
@@ -19,6 +19,12 @@ BODIES = {LOGS: subscription_body(schema=""), TELEMETRY: subscription_body()}
 
 UNHURRIED = ("--init-timeout", "600")
 """For a test that takes its time during Init."""
+
+
+@pytest.fixture
+def environment(environment: StartEnvironment) -> StartEnvironment:
+    """What is told here need not wait for the next invocation."""
+    return unfrozen(environment)
 
 
 def subscribe(env: Environment, path: str, identifier: str | None, body: bytes | None = None) -> Answer:

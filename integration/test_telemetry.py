@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from integration.conftest import StartEnvironment
+from integration.conftest import StartEnvironment, unfrozen
 from integration.environments import Environment
 from integration.gates import Gate
 from integration.subscribers import MakeSubscriber, Record, Subscriber, subscription_body
@@ -13,6 +13,12 @@ from integration.subscribers import MakeSubscriber, Record, Subscriber, subscrip
 FUNCTION = ["platform", "function"]
 
 ONE_SECOND = {"AWS_LAMBDA_FUNCTION_TIMEOUT": "1"}
+
+
+@pytest.fixture
+def environment(environment: StartEnvironment) -> StartEnvironment:
+    """What is told here need not wait for the next invocation."""
+    return unfrozen(environment)
 
 
 def start_with(environment: StartEnvironment, *subscribers: Subscriber, **setup: object) -> Environment:

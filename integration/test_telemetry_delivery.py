@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from integration.conftest import StartEnvironment
+from integration.conftest import StartEnvironment, unfrozen
 from integration.environments import Environment
 from integration.gates import Gate
 from integration.processes import status_of, wait_until
@@ -24,6 +24,12 @@ LISTENS_NOT = ("register:INVOKE,SHUTDOWN", "loop")
 """The script of an extension that subscribes to nothing."""
 
 MEGABYTES = 1024  # VmRSS is in KiB
+
+
+@pytest.fixture
+def environment(environment: StartEnvironment) -> StartEnvironment:
+    """What is told here need not wait for the next invocation."""
+    return unfrozen(environment)
 
 
 def resident(env: Environment) -> int:

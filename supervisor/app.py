@@ -133,6 +133,7 @@ class Application:
                 extensions=tuple(map(os.path.basename, extensions)),
                 queue_size=config.queue_size,
                 init_limit=config.init_timeout,
+                freeze=config.freeze,
             ),
             self._processes,
             report,

@@ -53,6 +53,7 @@ class Config:
         queue_size: How many invocations may wait while one runs.
         init_timeout: The limit of an init that runs on its own, in seconds.
         events: What counts for invocations of the type `Event`.
+        freeze: Whether the processes are stopped while there is nothing to do.
         raw_payload: Whether a payload may be something else than JSON.
         stream_bandwidth: In bytes a second, after the first 6 MiB of a streamed response; 0 for no limit.
         json_logs: Whether the function's log format is JSON, and so that of the platform's lines.
@@ -74,6 +75,7 @@ class Config:
     queue_size: int
     init_timeout: float
     events: EventConfig
+    freeze: bool
     raw_payload: bool
     stream_bandwidth: int
     json_logs: bool
@@ -105,6 +107,7 @@ def read_config(command_line: CommandLine, environ: Mapping[str, str], image: Im
         queue_size=choices.value(options.QUEUE_SIZE),
         init_timeout=choices.value(options.INIT_TIMEOUT),
         events=_read_events(choices, image.working_directory),
+        freeze=choices.value(options.FREEZE),
         raw_payload=choices.value(options.RAW_PAYLOAD),
         stream_bandwidth=choices.value(options.STREAM_BANDWIDTH) * 1024,
         json_logs=choices.value(options.LOG_FORMAT),

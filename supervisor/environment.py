@@ -94,6 +94,8 @@ class Environment:
             order.SendShutdown: self._send_shutdown,
             order.StartAnswer: self._start_answer,
             order.AnswerCaller: self._answer_caller,
+            order.FreezeEnvironment: lambda _: self._freeze(),
+            order.ThawEnvironment: lambda _: self._thaw(),
             order.LaunchExtension: lambda launch: processes.launch_extension(launch.name, self.dispatch),
             order.LaunchRuntime: lambda _: processes.launch_runtime(self.dispatch),
             order.TerminateRuntime: lambda _: processes.terminate_runtime(),
@@ -210,6 +212,14 @@ class Environment:
     def _answer_caller(self, answer: order.AnswerCaller) -> None:
         self._readers.pop(answer.invocation, None)
         self._callers.pop(answer.invocation)(answer.outcome)
+
+    def _freeze(self) -> None:
+        self._processes.freeze()
+        self._report.freeze()
+
+    def _thaw(self) -> None:
+        self._processes.thaw()
+        self._report.thaw()
 
     def _clear(self) -> None:
         self._processes.clear()

@@ -69,6 +69,11 @@ def switch(text: str) -> bool:
         raise ValueError(f"must be one of 1, true, yes, 0, false, no, not {quoted(text)}") from None
 
 
+def off_switch(text: str) -> bool:
+    """On or off, for what is on until somebody turns it off. A flag that is given without a value is off."""
+    return bool(text) and switch(text)
+
+
 def is_json(text: str) -> bool:
     """Whether a log format is JSON rather than Text (AWS: Lambda advanced logging controls)."""
     if text.lower() not in ("text", "json"):

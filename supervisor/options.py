@@ -14,6 +14,7 @@ from supervisor.option_values import (
     is_json,
     log_level,
     names,
+    off_switch,
     path,
     paths,
     seconds,
@@ -112,6 +113,14 @@ INIT_TIMEOUT: Final = Option(
     placeholder="SECONDS",
 )
 
+FREEZE: Final = Option(
+    off_switch,
+    "let the processes run on between invocations; on Lambda, and here, they are stopped (variable: 0 or 1)",
+    default="1",
+    flags=("--no-freeze",),
+    variables=("SUPERVISOR_FREEZE",),
+)
+
 LOG_LEVEL: Final = Option(
     log_level,
     f"what the supervisor tells of itself: {', '.join(LogLevel.__members__).lower()}",
@@ -161,6 +170,7 @@ OPTIONS: Final[tuple[Option[object], ...]] = (
     QUEUE_SIZE,
     INIT_TIMEOUT,
     *EVENT_OPTIONS,
+    FREEZE,
     RAW_PAYLOAD,
     STREAM_BANDWIDTH,
     LOG_PREFIX,

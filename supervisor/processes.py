@@ -22,6 +22,7 @@ from supervisor.lifecycle.exits import ExitStatus
 from supervisor.log import Log
 from supervisor.system.children import Child, Outputs, launch
 from supervisor.system.files import BOOTSTRAPS
+from supervisor.system.freezer import Freezer
 from supervisor.system.launch_errors import WorkingDirectoryError, launch_error_text, missing_bootstrap_text
 from supervisor.system.memory import Memory
 from supervisor.system.output import Pipe
@@ -64,6 +65,7 @@ class Processes:
         self._commands = commands
         self._log = log
         self._memory = memory
+        self._freezer = Freezer(os.getpid())
         self._children: dict[str, Child] = {}
         self._names: dict[int, str] = {}
         self._pipes: list[Pipe[bytes] | Pipe[Frame]] = []
@@ -134,6 +136,14 @@ class Processes:
     def _signal(self, name: str, number: signal.Signals) -> None:
         if child := self._children.get(name):
             child.signal_group(number)
+
+    def freeze(self) -> None:
+        """Stop every process where it stands."""
+        self._freezer.freeze([child.pid for child in self._children.values()])
+
+    def thaw(self) -> None:
+        """Let every process run on."""
+        self._freezer.thaw()
 
     def exited(self, pid: int, status: ExitStatus, peak: int, dispatch: Dispatch) -> None:
         """The reaper saw an exit; what the process wrote comes before what its exit causes. Orphans cause nothing."""

@@ -85,6 +85,14 @@ class Report:
         """Let subscribers have everything that was told so far, and call *then*, after a bounded time in any case."""
         self._telemetry.deliver(then)
 
+    def freeze(self) -> None:
+        """The processes are stopped: let nothing be delivered, and nobody's time run out."""
+        self._telemetry.freeze()
+
+    def thaw(self) -> None:
+        """The processes run on."""
+        self._telemetry.thaw()
+
     @property
     def is_open(self) -> bool:
         """Whether extensions may subscribe."""

@@ -56,6 +56,7 @@ def test_without_options_the_defaults_are_those_of_rie_and_lambda() -> None:
             on_failure="",
             drain_timeout=4.0,
         ),
+        freeze=True,
         raw_payload=False,
         stream_bandwidth=0,
         json_logs=False,

@@ -62,6 +62,16 @@ class AnswerCaller:
 
 
 @dataclass(frozen=True, slots=True)
+class FreezeEnvironment:
+    """Stop every process where it stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class ThawEnvironment:
+    """Let every process run on; when this has been done they run."""
+
+
+@dataclass(frozen=True, slots=True)
 class TerminateRuntime:
     """SIGTERM to the runtime's process group."""
 
@@ -103,6 +113,8 @@ Effect = (
     | SendShutdown
     | StartAnswer
     | AnswerCaller
+    | FreezeEnvironment
+    | ThawEnvironment
     | TerminateRuntime
     | KillRuntime
     | KillExtension

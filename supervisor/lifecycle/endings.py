@@ -7,7 +7,7 @@ invocation (AWS: Extensions API, "Invoke phase"; RIE 1.170 `watchEvents`, `handl
 from collections.abc import Callable
 
 from supervisor.errors import Fault
-from supervisor.lifecycle import init, invoke, shutdown, uploads
+from supervisor.lifecycle import init, invoke, ready, shutdown, uploads
 from supervisor.lifecycle.effects import AnswerCaller, KillExtension
 from supervisor.lifecycle.exits import CLEAN_EXIT, ExitStatus
 from supervisor.lifecycle.invocation import Unavailable
@@ -66,13 +66,15 @@ def _launch_failed(state: State, now: float) -> Effects:
     return _fail(state, now, Failure.of(Fault.EXTENSION_LAUNCH_ERROR, first.launch_error))
 
 
-def timer_due(state: State, now: float, timer: Timer | str) -> Effects:
+def timer_due(state: State, now: float, timer: Timer | str) -> Effects:  # noqa: PLR0911 -- one row a timer
     """The time of *timer* is up; a name is that of an extension whose error grace is over."""
     match timer:
         case Timer.INIT | Timer.INVOKE:
             return _time_out(state, now)
         case Timer.TRUNCATION:
             return uploads.tell_truncation(state)
+        case Timer.FREEZE:
+            return ready.freeze(state, now)
         case Timer.RUNTIME_GRACE | Timer.RUNTIME_SHARE:
             return shutdown.kill_runtime(state)
         case Timer.SHUTDOWN:

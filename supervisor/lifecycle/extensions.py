@@ -107,7 +107,10 @@ def _announce(state: State, now: float, extension: Extension, error_type: str, f
     extension.error_type = extension.error_type or error_type
     if state.stop is None:
         state.first_fault = state.first_fault or fault
-        state.timers.setdefault(extension.name, now + ERROR_GRACE_SECONDS)
+        if state.frozen:
+            state.held.setdefault(extension.name, ERROR_GRACE_SECONDS)
+        else:
+            state.timers.setdefault(extension.name, now + ERROR_GRACE_SECONDS)
     yield from ()
 
 

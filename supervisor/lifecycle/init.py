@@ -8,7 +8,7 @@
 
 from collections.abc import Callable
 
-from supervisor.lifecycle import invoke
+from supervisor.lifecycle import invoke, ready
 from supervisor.lifecycle.effects import LaunchExtension, LaunchRuntime
 from supervisor.lifecycle.limits import MAX_EXTENSIONS
 from supervisor.lifecycle.milestones import (
@@ -75,7 +75,7 @@ def _succeed(state: State, now: float) -> Effects:
     state.init = None
     if init.phase is InitPhase.INIT:
         state.init_duration = now - init.started
-        state.phase = Phase.READY
+        ready.begin(state, now)
     else:
         yield from invoke.deliver(state, now)
 

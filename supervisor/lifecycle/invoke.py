@@ -8,7 +8,7 @@ yet gets one when the reset is over.
 from collections.abc import Callable
 
 from supervisor.errors import Fault
-from supervisor.lifecycle import uploads
+from supervisor.lifecycle import ready, uploads
 from supervisor.lifecycle.effects import AnswerCaller, SendInvocation, SendInvoke
 from supervisor.lifecycle.milestones import Ending, InvocationReported, InvocationStarted, RuntimeDone, Span, Status
 from supervisor.lifecycle.model import Effects, Invoke, State, Timer
@@ -25,7 +25,9 @@ def deliver(state: State, now: float) -> Effects:
     state.phase = Phase.INVOKE
     invoke.delivered = now
     invoke.deadline = state.timers[Timer.INVOKE] = now + state.settings.timeout
+    # What somebody had left to say when everything was stopped comes after the START.
     yield InvocationStarted(invoke.invocation)
+    yield from ready.thaw(state, now)
     for extension in state.extensions.values():
         if INVOKE in extension.events:
             yield from extension.hand_over(SendInvoke(extension.extension_id, invoke.invocation, invoke.deadline))
@@ -87,7 +89,7 @@ def _succeed(state: State, now: float) -> Effects:
     assert invoke is not None
     del state.timers[Timer.INVOKE]
     state.invoke = None
-    state.phase = Phase.READY
+    ready.begin(state, now)
     yield _report(state, invoke, Ending(), now - invoke.started, now)
     if invoke.withheld is not None:
         yield AnswerCaller(invoke.invocation, invoke.withheld)

@@ -29,6 +29,12 @@ RUNTIME_SHARE_SECONDS: Final = 0.3
 RUNTIME_SHARE_INTERNAL_SECONDS: Final = 0.5
 """The runtime's part when an internal extension, which dies with it, is registered too (same section)."""
 
+FREEZE_AFTER_SECONDS: Final = 0.002
+"""How long an environment that has nothing to do runs on before it is frozen.
+
+Ours: a caller in a loop sends its next request sooner than that, and shall not pay for a stop and a thaw each time.
+"""
+
 KERNEL_SECONDS: Final = 2.0
 """How long to wait, after SIGKILL, for the kernel to report every exit (RIE 1.170 `clearExitedChannel`)."""
 

@@ -27,12 +27,14 @@ class Settings:
         extensions: The names of the external extensions, in the order in which they are launched.
         queue_size: How many invocations may wait while another one runs.
         init_limit: The limit of an init that runs on its own.
+        freeze: Whether the processes are stopped while there is nothing to do.
     """
 
     timeout: float
     extensions: tuple[str, ...] = ()
     queue_size: int = 100
     init_limit: float = INIT_SECONDS
+    freeze: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,7 @@ class Timer(Enum):
     INIT = auto()
     INVOKE = auto()
     TRUNCATION = auto()
+    FREEZE = auto()
     RUNTIME_GRACE = auto()
     RUNTIME_SHARE = auto()
     SHUTDOWN = auto()
@@ -176,7 +179,10 @@ class Timer(Enum):
 
 @dataclass(slots=True)
 class State:
-    """One execution environment."""
+    """One execution environment.
+
+    *held* is what is left of the times of extensions while it is *frozen*, in which none of them passes.
+    """
 
     settings: Settings
     phase: Phase = Phase.COLD
@@ -185,6 +191,8 @@ class State:
     identified: dict[str, Extension] = field(default_factory=dict)
     queue: deque[Invocation] = field(default_factory=deque)
     timers: dict[Timer | str, float] = field(default_factory=dict)
+    frozen: bool = False
+    held: dict[str, float] = field(default_factory=dict)
     init: Init | None = None
     invoke: Invoke | None = None
     stop: Stop | None = None
@@ -206,5 +214,6 @@ class State:
         self.extensions = {}
         self.identified = {}
         self.timers = {}
+        self.held = {}
         self.init = None
         self.first_fault = ""

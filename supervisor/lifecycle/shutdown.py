@@ -10,7 +10,7 @@
 
 from collections.abc import Callable
 
-from supervisor.lifecycle import invoke
+from supervisor.lifecycle import invoke, ready
 from supervisor.lifecycle.effects import (
     ClearEnvironment,
     DismissExtension,
@@ -50,6 +50,7 @@ def begin(state: State, now: float, reason: ShutdownReason, phase: Phase) -> Eff
         any(extension.external for extension in registered),
         any(not extension.external for extension in registered),
     ]
+    yield from ready.thaw(state, now)
     state.phase = phase
     state.stop = Stop(reason, now, now + total)
     state.timers = {Timer.SHUTDOWN: now + total}

@@ -5,6 +5,7 @@ and nobody waits for a delivery, except `flush`, which has a bound.
 """
 
 import logging
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +13,7 @@ import trio
 
 from supervisor.system.http_client import http_transport
 from supervisor.system.senders import HttpSender, NotTakenError, Sender, TcpSender
+from supervisor.system.time_limits import TimeLimits
 from supervisor.telemetry.buffer import REFUSED_ATTEMPTS, Buffer, Verdict
 from supervisor.telemetry.subscription import HttpDestination
 from supervisor.telemetry.subscriptions import Subscriber
@@ -38,6 +40,7 @@ class Delivery:
         self._transport: httpx.AsyncHTTPTransport | None = None
         self._transport_lock = trio.Lock()
         self._progress = trio.Event()
+        self._limits = TimeLimits()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Deliver, until cancelled.
@@ -57,14 +60,24 @@ class Delivery:
         destination = subscriber.subscription.destination
         sender: Sender
         if isinstance(destination, HttpDestination):
-            sender = HttpSender(destination, self._shared_transport)
+            sender = HttpSender(destination, self._shared_transport, self._limits)
         else:
-            sender = TcpSender(destination)
-        courier = _Courier(subscriber.name, subscriber.buffer, sender, self._progressed)
+            sender = TcpSender(destination, self._limits)
+        courier = _Courier(subscriber.name, subscriber.buffer, sender, self._limits, self._progressed)
         self._couriers = [known for known in self._couriers if not known.buffer.is_closed]
         self._couriers.append(courier)
         assert self._nursery is not None
         self._nursery.start_soon(courier.run)
+
+    def freeze(self) -> None:
+        """Begin no delivery from now on, and let no time pass for those under way."""
+        self._limits.freeze()
+
+    def thaw(self) -> None:
+        """Deliver what has become due meanwhile."""
+        self._limits.thaw()
+        for courier in self._couriers:
+            courier.wake()
 
     def flush(self, then: Callable[[], None]) -> None:
         """Deliver everything that waits now, and call *then*, after `FLUSH_SECONDS` at the latest.
@@ -103,15 +116,18 @@ def _is_flushed(marks: list[tuple[Buffer, int]]) -> bool:
 class _Courier:
     """Carries the batches of one buffer; *on_settled* is called after each of them."""
 
-    def __init__(self, name: str, buffer: Buffer, sender: Sender, on_settled: Callable[[], None]) -> None:
+    def __init__(
+        self, name: str, buffer: Buffer, sender: Sender, limits: TimeLimits, on_settled: Callable[[], None]
+    ) -> None:
         self.buffer = buffer
         self._name = name
         self._sender = sender
+        self._limits = limits
         self._on_settled = on_settled
         self._failures = 0
         self._life = trio.CancelScope()
         self._sleep = trio.CancelScope()
-        buffer.on_due = self._wake
+        buffer.on_due = self.wake
 
     async def run(self) -> None:
         """Carry until the buffer is closed or the task is cancelled."""
@@ -126,15 +142,19 @@ class _Courier:
             await self._sender.aclose()
             self._on_settled()
 
-    def _wake(self) -> None:
-        self._sleep.deadline = min(self._sleep.deadline, self.buffer.due)
+    def wake(self) -> None:
+        """Something may be due, or never be due again."""
+        self._sleep.deadline = min(self._sleep.deadline, self._due())
         if self.buffer.is_closed:
             self._life.cancel()
 
     async def _sleep_until_due(self) -> None:
-        while self.buffer.due > trio.current_time():
-            with trio.CancelScope(deadline=self.buffer.due) as self._sleep:
+        while self._due() > trio.current_time():
+            with trio.CancelScope(deadline=self._due()) as self._sleep:
                 await trio.sleep_forever()
+
+    def _due(self) -> float:
+        return math.inf if self._limits.is_frozen else self.buffer.due
 
     async def _carry(self) -> Verdict:
         try:

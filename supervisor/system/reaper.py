@@ -31,9 +31,18 @@ async def reap(on_exit: Callable[[int, ExitStatus, int], None]) -> None:
     with trio.open_signal_receiver(signal.SIGCHLD) as signals:
         # Our parent may have blocked it, and a blocked signal is never received.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+        _ignore_stopped_children()
         _collect(on_exit)
         async for _ in signals:
             _collect(on_exit)
+
+
+def _ignore_stopped_children() -> None:
+    """A freeze stops every child, a thaw continues it; without this each of them would wake us, for nothing."""
+    with suppress(ImportError, OSError):
+        from supervisor.system.sigaction import ignore_stopped_children
+
+        ignore_stopped_children()
 
 
 def _collect(on_exit: Callable[[int, ExitStatus, int], None]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
 
+from supervisor.system.time_limits import TimeLimits
 from supervisor.telemetry.batch import Batch
 from supervisor.telemetry.buffer import Verdict
 from supervisor.telemetry.subscription import HttpDestination, TcpDestination
@@ -57,11 +58,15 @@ class HttpSender:
     """Sends a batch as one request. *transport* is awaited when the first one is sent."""
 
     def __init__(
-        self, destination: HttpDestination, transport: Callable[[], Awaitable["httpx.AsyncHTTPTransport"]]
+        self,
+        destination: HttpDestination,
+        transport: Callable[[], Awaitable["httpx.AsyncHTTPTransport"]],
+        limits: TimeLimits,
     ) -> None:
         self._method = destination.method
         self._url = f"http://{HOST}:{destination.port}{destination.target}"
         self._transport = transport
+        self._limits = limits
 
     def __str__(self) -> str:
         """The address."""
@@ -75,7 +80,7 @@ class HttpSender:
         """
         transport = await self._transport()
         status = 0
-        with trio.move_on_after(REQUEST_SECONDS):
+        with self._limits.move_on_after(REQUEST_SECONDS):
             response = await self._ask(transport, batch)
             status = response.status_code
             await _read_to_its_end(response)
@@ -125,8 +130,9 @@ class TcpSender:
     gone is noticed before a batch is sent or while it is.
     """
 
-    def __init__(self, destination: TcpDestination) -> None:
+    def __init__(self, destination: TcpDestination, limits: TimeLimits) -> None:
         self._port = destination.port
+        self._limits = limits
         self._stream: trio.SocketStream | None = None
 
     def __str__(self) -> str:
@@ -156,14 +162,18 @@ class TcpSender:
         if self._stream is not None and await _is_closed(self._stream):
             await self.aclose()
         if self._stream is None:
-            with trio.fail_after(REQUEST_SECONDS):
-                stream = await trio.open_tcp_stream(HOST, self._port)
+            stream = await self._connect()
             if stream.socket.getsockname() == stream.socket.getpeername():
                 # Where nobody listens, the kernel may give us the very port as our own, and connect us with ourselves.
                 await trio.aclose_forcefully(stream)
                 raise ConnectionRefusedError(f"nobody listens on port {self._port}")
             self._stream = stream
         return self._stream
+
+    async def _connect(self) -> trio.SocketStream:
+        with self._limits.move_on_after(REQUEST_SECONDS):
+            return await trio.open_tcp_stream(HOST, self._port)
+        raise trio.TooSlowError
 
 
 async def _is_closed(stream: trio.SocketStream) -> bool:

@@ -36,6 +36,12 @@ class Delivery(Protocol):
     def start(self, subscriber: Subscriber) -> None:
         """Deliver to *subscriber* from now on."""
 
+    def freeze(self) -> None:
+        """Nobody can listen: begin no delivery, and let no time pass for those under way."""
+
+    def thaw(self) -> None:
+        """Deliver what has become due meanwhile."""
+
     def flush(self, then: Callable[[], None]) -> None:
         """Deliver what waits, and call *then*, after a bounded time in any case."""
 
@@ -140,6 +146,14 @@ class Telemetry:
     def deliver(self, then: Callable[[], None]) -> None:
         """Let everything that waits be delivered, and call *then*, after a bounded time in any case."""
         self._delivery.flush(then)
+
+    def freeze(self) -> None:
+        """The subscribers are stopped. What there is to tell them waits, as on Lambda."""
+        self._delivery.freeze()
+
+    def thaw(self) -> None:
+        """The subscribers run on."""
+        self._delivery.thaw()
 
     def _open(self) -> None:
         self._subscriptions.begin_init()

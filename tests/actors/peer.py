@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 from typing import NamedTuple, NoReturn
@@ -99,6 +100,7 @@ class Actor:
             "on-sigterm": self._on_sigterm,
             "orphan": self._leave_orphan,
             "worker": self._start_worker,
+            "later": self._leave_for_later,
             "environ": lambda _: self.say(f"environ {json.dumps(dict(os.environ))}"),
             "cwd": lambda _: self.say(f"cwd {os.getcwd()}"),
             "pid": lambda _: self.say(f"pid {os.getpid()}"),
@@ -140,6 +142,16 @@ class Actor:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             _pause()
         self.say(f"worker {pid}")
+
+    def _leave_for_later(self, path: str) -> None:
+        """A thread that goes on when somebody puts a byte into the FIFO *path*."""
+
+        def go_on() -> None:
+            with open(path, "rb", buffering=0) as gate:
+                gate.read(1)
+            self.say("goes on")
+
+        threading.Thread(target=go_on, daemon=True).start()
 
 
 def _of_this_life(words: Sequence[str]) -> Sequence[str]:

@@ -45,8 +45,9 @@ class Story:
         timeout: float = TIMEOUT,
         queue_size: int = 100,
         init_limit: float = 10.0,
+        freeze: bool = False,
     ) -> None:
-        self.lifecycle = Lifecycle(Settings(timeout, tuple(extensions), queue_size, init_limit))
+        self.lifecycle = Lifecycle(Settings(timeout, tuple(extensions), queue_size, init_limit, freeze))
         self.now = 0.0
 
     def tell(self, *events: Event, at: float | None = None) -> Step:
@@ -96,10 +97,11 @@ def ready(
     *,
     timeout: float = TIMEOUT,
     queue_size: int = 100,
+    freeze: bool = False,
 ) -> Story:
     """An environment after half a second of Init. The mappings give each extension the events that it registers for."""
     externals, internals = externals or {}, internals or {}
-    story = Story(tuple(externals), timeout=timeout, queue_size=queue_size)
+    story = Story(tuple(externals), timeout=timeout, queue_size=queue_size, freeze=freeze)
     story.tell(EnvironmentStarted(), at=0.0)
     story.now = 0.5
     phase, _ = initialise(story, externals, internals)

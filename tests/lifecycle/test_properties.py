@@ -18,12 +18,14 @@ from supervisor.lifecycle.effects import (
     ClearEnvironment,
     Effect,
     EndEnvironment,
+    FreezeEnvironment,
     LaunchExtension,
     LaunchRuntime,
     SendInvocation,
     SendInvoke,
     SendShutdown,
     StartAnswer,
+    ThawEnvironment,
 )
 from supervisor.lifecycle.events import (
     EnvironmentStarted,
@@ -104,6 +106,7 @@ MOMENTS: list[Moment] = [
     TimePassed(),
     ShutdownRequested(),
     0.25,
+    0.002,
 ]
 
 INITIALISE: list[Moment] = [
@@ -118,12 +121,15 @@ EXTENSIONS_COME_BACK: list[Moment] = [polled(name) for name in NAMES]
 ALL_COME_BACK: list[Moment] = [RuntimePolled(), *EXTENSIONS_COME_BACK]
 STOP: list[Moment] = [RuntimeExited(ExitStatus(0)), *(ExtensionExited(name, ExitStatus(0)) for name in EXTERNALS)]
 
+WAIT_FOR_THE_FREEZE: list[Moment] = [0.002, TimePassed()]
 WAIT: list[Moment] = [0.5, TimePassed()]
 WAIT_LONG: list[Moment] = [3.0, TimePassed()]
 
 passages = st.one_of(
     st.sampled_from(MOMENTS).map(lambda moment: [moment]),
-    st.sampled_from([INITIALISE, INVOKE, EXTENSIONS_COME_BACK, ALL_COME_BACK, STOP, WAIT, WAIT_LONG]),
+    st.sampled_from(
+        [INITIALISE, INVOKE, EXTENSIONS_COME_BACK, ALL_COME_BACK, STOP, WAIT_FOR_THE_FREEZE, WAIT, WAIT_LONG]
+    ),
 )
 chapters = st.lists(st.lists(passages, max_size=10), max_size=12)
 beginnings: st.SearchStrategy[list[Moment]] = st.sampled_from([[], INITIALISE, [*INITIALISE, *INVOKE]])
@@ -138,7 +144,7 @@ class World:
     """What the environment does around a lifecycle: it performs the effects, and asserts that it can."""
 
     def __init__(self) -> None:
-        self.lifecycle = Lifecycle(Settings(3.0, EXTERNALS, queue_size=2))
+        self.lifecycle = Lifecycle(Settings(3.0, EXTERNALS, queue_size=2, freeze=True))
         self.now = 0.0
         self.processes: set[str] = set()
         self.runtime_polls = 0
@@ -147,6 +153,7 @@ class World:
         self.said_next: set[str] = set()
         self.arrived: list[Invocation] = []
         self.told: Counter[tuple[type[Effect], Invocation]] = Counter()
+        self.frozen = False
         self.ended = False
 
     def live(self, history: list[Moment]) -> None:
@@ -184,6 +191,7 @@ class World:
         for effect in effects:
             self.perform(effect)
         assert self.ended is (self.lifecycle.phase is Phase.ENDED)
+        assert not self.frozen or self.lifecycle.phase is Phase.READY
         if isinstance(event, TimePassed):
             assert self.lifecycle.deadline is None or self.lifecycle.deadline > self.now
 
@@ -211,7 +219,14 @@ class World:
 
     def perform(self, effect: Effect) -> None:
         assert not self.ended, "nothing follows the end"
+        assert not self.frozen or isinstance(effect, AnswerCaller | InvocationStarted | ThawEnvironment), (
+            "who is frozen is left alone"
+        )
         match effect:
+            case FreezeEnvironment() | ThawEnvironment():
+                assert self.processes, "somebody is there to be frozen"
+                assert self.frozen is isinstance(effect, ThawEnvironment)
+                self.frozen = not self.frozen
             case SendInvocation():
                 assert self.runtime_polls > 0
                 self.runtime_polls -= 1

@@ -448,6 +448,52 @@ async def test_a_flush_has_a_bound(clock: MockClock) -> None:
     assert took == FLUSH_SECONDS
 
 
+@pytest.mark.rule("telemetry-api/nothing-delivered-while-frozen")
+@pytest.mark.parametrize("kind", [HttpListener, TcpListener])
+async def test_nothing_is_delivered_to_a_frozen_subscriber_and_everything_after_the_thaw(
+    clock: MockClock, kind: type[HttpListener] | type[TcpListener]
+) -> None:
+    async with delivering() as delivery, trio.open_nursery() as nursery:
+        listener = kind(nursery)
+        to = subscriber(listener.destination)
+        delivery.start(to)
+        delivery.freeze()
+        write(to, 1)
+        clock.jump(10.0)
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        while_frozen = (listener.connections, to.buffer.is_failing)
+        delivery.thaw()
+        await listener.until(lambda: listener.numbers == [1])
+        nursery.cancel_scope.cancel()
+
+    assert while_frozen == (0, False)
+
+
+async def test_what_is_under_way_to_a_subscriber_that_gets_frozen_has_not_failed(clock: MockClock) -> None:
+    asked, thawed = trio.Event(), trio.Event()
+
+    async def answer() -> bytes:
+        asked.set()
+        await thawed.wait()
+        return OK
+
+    async with delivering() as delivery, trio.open_nursery() as nursery:
+        listener = HttpListener(nursery, answer)
+        to = subscriber(listener.destination)
+        delivery.start(to)
+        write(to, 1)
+        await asked.wait()
+        delivery.freeze()
+        clock.jump(2 * REQUEST_SECONDS)
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        delivery.thaw()
+        thawed.set()
+        await until_settled(delivery, to)
+        nursery.cancel_scope.cancel()
+
+    assert (len(listener.requests), to.buffer.is_failing) == (1, False)
+
+
 async def test_a_subscriber_whose_buffer_is_closed_loses_its_connection() -> None:
     async with delivering() as delivery, trio.open_nursery() as nursery:
         idle, stuck = TcpListener(nursery), HttpListener(nursery, never)

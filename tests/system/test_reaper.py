@@ -1,3 +1,4 @@
+import ctypes
 import logging
 import os
 import signal
@@ -75,8 +76,6 @@ async def reaping() -> AsyncIterator[Exits]:
 
 @pytest.fixture
 def _subreaper() -> Iterator[None]:
-    import ctypes
-
     become_subreaper()
     yield
     ctypes.CDLL(None).prctl(36, 0, 0, 0, 0)
@@ -96,6 +95,16 @@ def wait_for_the_end(pid: int) -> None:
 def first_line(fd: int) -> bytes:
     with os.fdopen(fd, "rb") as file:
         return file.readline()
+
+
+async def test_a_child_that_is_stopped_or_continued_does_not_wake_the_reaper() -> None:
+    action = ctypes.create_string_buffer(256)
+    async with reaping():
+        await trio.testing.wait_all_tasks_blocked()
+        ctypes.CDLL(None).sigaction(signal.SIGCHLD, None, action)
+
+    # `sa_flags` of struct sigaction, as glibc and musl lay it out on 64 bits; SA_NOCLDSTOP is 1.
+    assert int.from_bytes(action.raw[136:140], sys.byteorder) & 1
 
 
 async def test_every_exit_is_reported_with_its_status() -> None:

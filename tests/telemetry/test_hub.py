@@ -67,6 +67,12 @@ class Subscribers(list[Subscriber]):
             subscriber.buffer.flush()
         then()
 
+    def freeze(self) -> None:
+        """Nothing is under way here."""
+
+    def thaw(self) -> None:
+        """Nothing has waited here."""
+
 
 class Tale:
     """Telemetry that is told one thing a millisecond, and the subscribers that it brings about."""

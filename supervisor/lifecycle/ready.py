@@ -1,0 +1,36 @@
+"""The Ready phase: nobody has anything to do, so everything is frozen until the next invocation or the end.
+
+"Lambda freezes the execution environment when the runtime and each extension have completed and there are no pending
+events." (AWS: Lambda execution environment, "Lambda execution environment lifecycle")
+"""
+
+from supervisor.lifecycle.effects import FreezeEnvironment, ThawEnvironment
+from supervisor.lifecycle.limits import FREEZE_AFTER_SECONDS
+from supervisor.lifecycle.model import Effects, State, Timer
+from supervisor.lifecycle.states import Phase
+
+
+def begin(state: State, now: float) -> None:
+    """Everyone has said next. When an invocation waits, this phase is over before anything comes of it."""
+    state.phase = Phase.READY
+    if state.settings.freeze and not state.queue:
+        state.timers[Timer.FREEZE] = now + FREEZE_AFTER_SECONDS
+
+
+def freeze(state: State, now: float) -> Effects:
+    """Stop every process, and with them the times that extensions have for something."""
+    state.frozen = True
+    for timer in list(state.timers):
+        if isinstance(timer, str):
+            state.held[timer] = state.timers.pop(timer) - now
+    yield FreezeEnvironment()
+
+
+def thaw(state: State, now: float) -> Effects:
+    """The phase ends: let every process run, if it does not."""
+    state.timers.pop(Timer.FREEZE, None)
+    if state.frozen:
+        state.frozen = False
+        state.timers.update({name: now + seconds for name, seconds in state.held.items()})
+        state.held.clear()
+        yield ThawEnvironment()
