@@ -22,7 +22,7 @@ from supervisor.boot import (
     this_image,
 )
 from supervisor.command_line import Choices, CommandLine, help_text, read_command_line
-from supervisor.config import read_config
+from supervisor.config import RelayConfig, read_config, read_relay_config, wants_relay
 from supervisor.errors import LayerError, UsageError
 from supervisor.option_values import LogLevel
 from supervisor.runtime_command import runtime_command
@@ -88,13 +88,25 @@ def _use_tool(words: Sequence[str]) -> int:
 
 
 def _leave_it_to_the_platform(command_line: CommandLine, environ: Mapping[str, str]) -> int:
-    """Become the runtime: Lambda itself, or whatever stands in for it, is here already."""
+    """Become the runtime, or stay before it: Lambda itself, or whatever stands in for it, is here already."""
     command = runtime_command(command_line.command, environ, this_image())
     if not command.argv:
         say(STDERR, "supervisor: COMMAND names no program, and the image has no bootstrap")
         return EXIT_NOT_FOUND
     handler = Choices(command_line, environ).value(options.FUNCTION_HANDLER) or command.handler
-    return replace_process(command.argv, {**environ, "_HANDLER": handler} if handler else environ)
+    variables = {**environ, "_HANDLER": handler} if handler else environ
+    if wants_relay(command_line, environ):
+        config = read_relay_config(command_line, variables, command.argv, environ["AWS_LAMBDA_RUNTIME_API"])
+        return _relay(config)
+    return replace_process(command.argv, variables)
+
+
+def _relay(config: RelayConfig) -> int:
+    open_missing_descriptors()
+    import_trio()
+    from supervisor.relay import relay
+
+    return relay(config)
 
 
 def _run(command_line: CommandLine, environ: Mapping[str, str]) -> int:

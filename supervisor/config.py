@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from supervisor import event_options, options
 from supervisor.asynchronous.policy import Policy
@@ -15,6 +16,9 @@ from supervisor.errors import UsageError
 from supervisor.function import Function
 from supervisor.option_values import Address, LogLevel
 from supervisor.runtime_command import Image, RuntimeCommand, runtime_command
+
+LOOPBACK: Final = "127.0.0.1"
+"""Where a relay listens: the runtime is beside us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,62 @@ class Config:
     log_level: LogLevel
     environ: Mapping[str, str]
     warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RelayConfig:
+    """What counts where the platform is there already, and is to be talked to through us.
+
+    Args:
+        command: The program of the runtime and its arguments.
+        environ: The runtime's environment variables, which still name the platform.
+        platform: Where the platform listens.
+        prefix: What comes before every path there; empty on Lambda.
+        address: Where the runtime calls.
+        log_level: The least important thing that the supervisor tells of itself.
+    """
+
+    command: tuple[str, ...]
+    environ: Mapping[str, str]
+    platform: Address
+    prefix: str
+    address: Address
+    log_level: LogLevel
+
+
+def wants_relay(command_line: CommandLine, environ: Mapping[str, str]) -> bool:
+    """Whether the user wants us to stay where the platform is there already.
+
+    Raises:
+        UsageError: The value of the option is wrong.
+    """
+    return Choices(command_line, environ).value(options.RELAY)
+
+
+def read_relay_config(
+    command_line: CommandLine, environ: Mapping[str, str], command: tuple[str, ...], runtime_api: str
+) -> RelayConfig:
+    """Check what counts for a relay to the platform at *runtime_api*.
+
+    Raises:
+        UsageError: A value is wrong.
+    """
+    choices = Choices(command_line, environ)
+    where, slash, prefix = runtime_api.partition("/")
+    try:
+        platform = options.RUNTIME_API_ADDRESS.parse(where)
+    except ValueError as error:
+        raise UsageError(f"AWS_LAMBDA_RUNTIME_API {error}") from None
+    # The usual port is the platform's own.
+    chosen = choices.is_given(options.RUNTIME_API_ADDRESS)
+    return RelayConfig(
+        command=command,
+        environ=environ,
+        platform=platform,
+        prefix=f"{slash}{prefix}".rstrip("/"),
+        address=choices.value(options.RUNTIME_API_ADDRESS) if chosen else Address(LOOPBACK, 0),
+        log_level=choices.value(options.LOG_LEVEL),
+    )
 
 
 def read_config(command_line: CommandLine, environ: Mapping[str, str], image: Image) -> Config:

@@ -156,6 +156,14 @@ LOG_PREFIX: Final = Option(
     variables=("SUPERVISOR_LOG_PREFIX",),
 )
 
+RELAY: Final = Option(
+    switch,
+    "where AWS_LAMBDA_RUNTIME_API is set: stay between the runtime and the platform, and count; without it, no effect",
+    default="0",
+    flags=("--relay",),
+    variables=("SUPERVISOR_RELAY",),
+)
+
 ENABLE_INIT_CACHING: Final = Option(
     text, "accepted because aws-lambda-rie has it; has no effect", flags=("--enable-init-caching",)
 )
@@ -175,6 +183,7 @@ OPTIONS: Final[tuple[Option[object], ...]] = (
     STREAM_BANDWIDTH,
     LOG_PREFIX,
     LOG_LEVEL,
+    RELAY,
     ENABLE_INIT_CACHING,
     HELP,
     VERSION,

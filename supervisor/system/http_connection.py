@@ -83,9 +83,9 @@ class Connection:
             self._conclude(exchange)
         self.watch()
 
-    def stream(self, exchange: Exchange, response: Response) -> AnswerStream:
+    def stream(self, exchange: Exchange, response: Response, length: int | None) -> AnswerStream:
         """Send the head of *response* for *exchange*, the one that is served, and then whatever the stream is given."""
-        stream = AnswerStream(self, self._output, exchange.request, response)
+        stream = AnswerStream(self, self._output, exchange.request, response, length)
         if self._closed:
             return stream
         if not exchange.finished:

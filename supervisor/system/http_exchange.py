@@ -23,7 +23,7 @@ class WayBack(Protocol):
     def answer(self, exchange: "Exchange", response: Response) -> None:
         """Send *response* for *exchange*."""
 
-    def stream(self, exchange: "Exchange", response: Response) -> AnswerStream:
+    def stream(self, exchange: "Exchange", response: Response, length: int | None) -> AnswerStream:
         """Send the head of *response* for *exchange*, and then whatever the stream is given."""
 
     def watch(self) -> None:
@@ -90,15 +90,15 @@ class Exchange:
             self.answered = True
             self._way_back.answer(self, response)
 
-    def stream(self, response: Response) -> AnswerStream:
-        """Send *response*, whose body follows piece by piece; the one that it has is not sent.
+    def stream(self, response: Response, length: int | None = None) -> AnswerStream:
+        """Send *response*, whose body follows piece by piece, *length* bytes if known; the one it has is not sent.
 
         May be called at any time and from anywhere, unless the exchange is answered; it calls no service. The next
         exchange of the connection begins when the stream has ended.
         """
         assert not self.answered, "an exchange is answered once"
         self.answered = True
-        return self._way_back.stream(self, response)
+        return self._way_back.stream(self, response, length)
 
     def pause(self) -> None:
         """Read no more of the body until `resume`: the peer waits. What is read already is still handed over."""

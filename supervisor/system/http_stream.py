@@ -35,6 +35,9 @@ def _nothing() -> None:
 class AnswerStream:
     """One answer whose body is sent piece by piece. Everything may be called at any time and from anywhere.
 
+    Args:
+        length: How many bytes the pieces have together, if that is known; a body that ends earlier is to be aborted.
+
     Attributes:
         on_drained: Called when nothing waits any more: the peer has read it, or has `gone`. A closing from this side is
             not told.
@@ -44,14 +47,19 @@ class AnswerStream:
 
     __slots__ = ("_chunked", "_ended", "_line", "_output", "_silent", "ends_connection", "framing", "on_drained")
 
-    def __init__(self, line: Line, output: Output, request: Request, response: Response) -> None:
+    def __init__(
+        self, line: Line, output: Output, request: Request, response: Response, length: int | None = None
+    ) -> None:
         self._line = line
         self._output = output
         self._silent = request.method == "HEAD" or response.is_bodiless
-        self._chunked = request.version != "1.0" and not response.is_bodiless
+        self._chunked = length is None and request.version != "1.0" and not response.is_bodiless
         self._ended = False
-        self.framing = _CHUNKED if self._chunked else _UNFRAMED
-        self.ends_connection = not self._chunked and not self._silent
+        if length is not None:
+            self.framing = f"Content-Length: {length}\r\n"
+        else:
+            self.framing = _CHUNKED if self._chunked else _UNFRAMED
+        self.ends_connection = length is None and not self._chunked and not self._silent
         self.on_drained: Callable[[], None] = _nothing
 
     @property

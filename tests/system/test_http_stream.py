@@ -69,6 +69,23 @@ async def test_the_first_piece_arrives_before_the_second_is_there() -> None:
     assert received == [b"one", b"t\0o\r\n", bytes(100_000)]
 
 
+async def test_a_stream_whose_length_is_known_says_it_and_has_no_chunks() -> None:
+    def begin(exchange: Exchange) -> None:
+        stream = exchange.stream(Response(200, (TYPE,)), 9)
+        for piece in (b"first", b"last"):
+            stream.send(piece)
+        stream.end()
+
+    async with serving(Clerk(finish=begin)) as site:
+        peer = await site.peer()
+        for _ in range(2):
+            await peer.send(get("/"))
+            response = await peer.answer()
+
+            assert (response.headers["content-length"], response.body) == ("9", b"firstlast")
+            assert "transfer-encoding" not in response.headers
+
+
 async def test_the_next_request_waits_for_the_end_of_the_stream() -> None:
     streams = Streams(pieces=(b"piece",))
     clerk = Clerk(finish=streams.begin)
