@@ -14,6 +14,8 @@ import pytest
 
 from integration.conftest import StartEnvironment
 from integration.environments import PYTHON, UNDER_TEST, runtime_command
+from integration.event_streams import EventStream, Message
+from integration.gates import Gate
 from integration.http_calls import Port, request_bytes
 from integration.namespaces import Namespaces
 from integration.peers import NEXT, response_path
@@ -88,6 +90,17 @@ def test_an_error_of_init_is_told_though_the_runtime_ends_at_once(environment: S
     env = environment(command=relayed("init-error:Function.Broken", "exit:1"))
 
     assert b'"Function.Broken"' in env.invoke().body
+
+
+def test_a_stream_reaches_the_caller_while_the_function_still_writes(environment: StartEnvironment, gate: Gate) -> None:
+    env = environment(command=relayed("next", "begin-stream:first", gate.step, "end-stream", "loop"))
+
+    with closing(EventStream(env)) as caller:
+        messages = caller.messages()
+        assert next(messages) == Message("PayloadChunk", b"first")
+        gate.let_through()
+
+        assert list(messages) == [Message("InvokeComplete", b"{}")]
 
 
 def test_a_dropped_poll_is_dropped_at_the_platform_too(environment: StartEnvironment) -> None:

@@ -92,7 +92,7 @@ class Once:
             self._finish(Unavailable(error.message))
 
     def _finish(self, outcome: Outcome) -> None:
-        self.succeeded = isinstance(outcome, FunctionResponse)
+        self.succeeded = isinstance(outcome, FunctionResponse) and outcome.is_whole
         if isinstance(outcome, Unavailable):
             _log.error("The event was not run: %s", outcome.message)
         else:

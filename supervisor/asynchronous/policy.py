@@ -86,7 +86,7 @@ def after_attempt(accepted: Accepted, outcome: Outcome, now: float, policy: Poli
 
     An attempt that would come too late is not waited for.
     """
-    if isinstance(outcome, FunctionResponse):
+    if isinstance(outcome, FunctionResponse) and outcome.is_whole:
         return Condition.SUCCESS
     if _is_setback(outcome):
         wait = min(FIRST_SETBACK_SECONDS * 2 ** min(accepted.setbacks, _DOUBLINGS), LONGEST_SETBACK_SECONDS)

@@ -43,7 +43,8 @@ def render(accepted: Accepted, condition: Condition, outcome: Outcome | None, fu
 
 def _response_context(outcome: Outcome, version: str) -> dict[str, object]:
     context: dict[str, object] = {"statusCode": 200, "executedVersion": version}
-    return context if isinstance(outcome, FunctionResponse) else {**context, "functionError": _UNHANDLED}
+    succeeded = isinstance(outcome, FunctionResponse) and outcome.is_whole
+    return context if succeeded else {**context, "functionError": _UNHANDLED}
 
 
 def _response_payload(outcome: Outcome) -> bytes:

@@ -51,6 +51,11 @@ class FunctionResponse:
     content_type: str = ""
     stream_error: StreamError | None = None
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the function did not break off in the middle, with an error in its place."""
+        return self.stream_error is None
+
 
 @dataclass(frozen=True, slots=True)
 class FunctionError:

@@ -12,12 +12,14 @@ from supervisor.lifecycle.invocation import (
     Invocation,
     Outcome,
     PlatformError,
+    StreamError,
     Unavailable,
 )
 
 INVOCATION = Invocation("request")
 SUCCESS = FunctionResponse(b"{}")
 FAILURE = FunctionError(b"{}")
+BROKEN_OFF = FunctionResponse(b"{", stream_error=StreamError("Function.Broken", "{}"))
 TIMEOUT = PlatformError(Fault.SANDBOX_TIMEDOUT, "Task timed out")
 CRASH = PlatformError(Fault.RUNTIME_EXIT_ERROR, "exit status 1")
 CUT_OFF = PlatformError(Fault.SANDBOX_FAILURE, "The execution environment was shut down")
@@ -48,7 +50,7 @@ def test_a_response_is_the_end() -> None:
 
 
 @pytest.mark.rule("invoke-api/event-retries")
-@pytest.mark.parametrize("failure", [FAILURE, TIMEOUT, CRASH])
+@pytest.mark.parametrize("failure", [FAILURE, BROKEN_OFF, TIMEOUT, CRASH])
 def test_whatever_the_function_fails_is_tried_twice_more_after_one_and_two_minutes(failure: Outcome) -> None:
     assert after(failure, failure, failure) == [60, 120, "RetriesExhausted"]
     assert after(failure, SUCCESS) == [60, "Success"]

@@ -14,6 +14,7 @@ from supervisor.lifecycle.invocation import (
     Invocation,
     Outcome,
     PlatformError,
+    StreamError,
     Unavailable,
 )
 
@@ -58,6 +59,7 @@ def test_the_record_of_a_success_has_this_form() -> None:
     ("outcome", "payload"),
     [
         (FunctionError(b'{"errorType":"ValueError"}'), {"errorType": "ValueError"}),
+        (FunctionResponse(b"half", stream_error=StreamError("Function.Broken", "")), "half"),
         (PlatformError("Sandbox.Timedout", "late"), {"errorType": "Sandbox.Timedout", "errorMessage": "late"}),
     ],
 )
