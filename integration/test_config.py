@@ -100,7 +100,7 @@ def test_a_wrong_value_is_one_line_and_exit_code_2(
     assert (result.returncode, result.stdout, result.stderr) == (2, "", f"supervisor: {message}\n")
 
 
-@pytest.mark.parametrize("option", ["--invoke-address", "--runtime-api-address"])
+@pytest.mark.parametrize("option", ["--invoke-address", "--runtime-api-address", "--metrics-address"])
 def test_an_address_that_cannot_be_had_is_one_line_and_exit_code_1(tmp_path: Path, option: str) -> None:
     result = run(tmp_path, option, "192.0.2.1:80", "sh", "-c", "echo started")
 

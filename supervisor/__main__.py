@@ -37,6 +37,9 @@ EXIT_SIGNAL: Final = 128
 TOOLS: Final = frozenset({"impact"})
 """First words that are neither a command nor a handler."""
 
+HEALTH: Final = "health"
+"""Alone, this word is neither a program nor a handler: the health of a supervisor that runs already is asked for."""
+
 STDOUT: Final = 1
 STDERR: Final = 2
 
@@ -65,6 +68,8 @@ def _stop(number: int, _frame: FrameType | None) -> None:
 def _main(words: Sequence[str], environ: Mapping[str, str]) -> int:
     if words and words[0] in TOOLS:
         return _use_tool(words)
+    if words == [HEALTH]:
+        return _check_health(environ)
     command_line = read_command_line(words)
     if options.HELP in command_line.chosen:
         say(STDOUT, help_text())
@@ -85,6 +90,14 @@ def _use_tool(words: Sequence[str]) -> int:
         raise UsageError(f"{words[0]} needs the Python package lambda-supervisor ({missing.name} is missing)") from None
     app(words, prog_name="supervisor")
     return os.EX_OK
+
+
+def _check_health(environ: Mapping[str, str]) -> int:
+    from supervisor.health import check
+
+    code, text = check(environ)
+    say(STDOUT, text)
+    return code
 
 
 def _leave_it_to_the_platform(command_line: CommandLine, environ: Mapping[str, str]) -> int:

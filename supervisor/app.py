@@ -9,6 +9,7 @@ from typing import Final
 import trio
 
 from supervisor import options
+from supervisor.api.metrics_api import METRICS_PATH
 from supervisor.backlog import Backlog, Destinations
 from supervisor.child_environ import extension_environ, runtime_environ
 from supervisor.config import Config, EventConfig
@@ -16,6 +17,7 @@ from supervisor.environment import Environment
 from supervisor.function import Function
 from supervisor.gateway.callers import CallerService
 from supervisor.gateway.invoke_port import InvokePort
+from supervisor.gateway.metrics import MetricsService
 from supervisor.gateway.peers import PeerService
 from supervisor.gateway.streams import StreamService
 from supervisor.gateway.throttle import Throttle
@@ -27,6 +29,7 @@ from supervisor.once import Once, read_invocation
 from supervisor.option import Option
 from supervisor.option_values import Address
 from supervisor.processes import Commands, Processes
+from supervisor.readings import Readings
 from supervisor.report import Report
 from supervisor.system.clock import Clock
 from supervisor.system.console import Console
@@ -109,13 +112,16 @@ class Application:
         extensions = (
             extensions_in(config.extensions_dir, without=config.without_extensions) if extensions_enabled else []
         )
-        # Both ports are taken before anything is started: whoever is early waits in the kernel's line.
+        # The ports are taken before anything is started: whoever is early waits in the kernel's line.
         callers = _listen(config.invoke_address, options.INVOKE_ADDRESS) if config.invoke_address else None
         peers = _listen(config.runtime_api_address, options.RUNTIME_API_ADDRESS)
+        watchers = _listen(config.metrics_address, options.METRICS_ADDRESS) if config.metrics_address else None
         runtime_api = Address(*peers.getsockname()[:2])
         if callers is not None:
             _log.info("The function is invoked at %s", Address(*callers.getsockname()[:2]))
         _log.info("The runtime and the extensions call at %s", runtime_api)
+        if watchers is not None:
+            _log.info("Metrics are at http://%s%s", Address(*watchers.getsockname()[:2]), METRICS_PATH)
         self._reactor = reactor
         self._memory = Memory(os.getpid())
         self._delivery = Delivery()
@@ -164,6 +170,12 @@ class Application:
         self._once = None
         if event is not None:
             self._once = Once(self._environment, event, function.version, lambda line: stdout.write([line]))
+        self._metrics: MetricsService | None = None
+        if watchers is not None:
+            readings = Readings(function, self._environment, self._processes, self._memory, telemetry)
+            caller_service.on_throttle = readings.measures.invocations.throttle
+            self._metrics = MetricsService(self._environment, readings)
+            self._metrics_server = HttpServer(reactor, watchers, self._metrics)
 
     async def supervise(self) -> int:
         """Run until the environment has ended; the exit code."""
@@ -174,6 +186,8 @@ class Application:
                 nursery.start_soon(self._throttle.run)
             nursery.start_soon(reap, self._exited)
             await nursery.start(self._delivery.run)
+            if self._metrics is not None:
+                await nursery.start(self._metrics.run)
             await nursery.start(self._watch_signals)
             self._environment.dispatch(EnvironmentStarted())
             nursery.start_soon(self._backlog.run)
@@ -198,6 +212,8 @@ class Application:
         self._peer_server.close()
         if self._caller_server is not None:
             self._caller_server.close()
+        if self._metrics is not None:
+            self._metrics_server.close()
         self._reactor.close()
 
     async def _watch_signals(self, task_status: trio.TaskStatus[None]) -> None:
@@ -226,7 +242,7 @@ class Application:
         self._processes.exited(pid, status, peak, self._environment.dispatch)
 
 
-def _listen(address: Address, chosen_by: Option[Address]) -> socket.socket:
+def _listen(address: Address, chosen_by: Option[Address | None]) -> socket.socket:
     try:
         return listen(*address)
     except OSError as error:

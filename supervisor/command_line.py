@@ -19,6 +19,7 @@ _INDENT: Final = 36
 
 _USAGE: Final = """\
 Usage: supervisor [OPTIONS] [COMMAND ...]
+       supervisor health
 
 Gives a Lambda function and its extensions the execution environment of AWS Lambda.
 Where AWS_LAMBDA_RUNTIME_API is set that environment is there already: COMMAND is executed at once.
@@ -29,6 +30,7 @@ _COMMANDS: Final = (
     ("(none)", "the image's own bootstrap, in /var/task, /opt or /var/runtime"),
     ("HANDLER", "one word that is no executable: the handler, for the image's own bootstrap"),
     ("PROGRAM [WORD ...]", "the runtime itself; the last of two or more words is also the handler"),
+    ("health", "this word alone, without options: exit code 0 if a supervisor that runs here is ready, else 1"),
 )
 
 

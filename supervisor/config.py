@@ -54,6 +54,7 @@ class Config:
         once: The one event that is run, or where it is; empty when callers invoke the function.
         invoke_address: Where they do; None for nowhere.
         runtime_api_address: Where the runtime and the extensions call.
+        metrics_address: Where the environment is watched; None is nowhere.
         queue_size: How many invocations may wait while one runs.
         init_timeout: The limit of an init that runs on its own, in seconds.
         events: What counts for invocations of the type `Event`.
@@ -76,6 +77,7 @@ class Config:
     once: str
     invoke_address: Address | None
     runtime_api_address: Address
+    metrics_address: Address | None
     queue_size: int
     init_timeout: float
     events: EventConfig
@@ -164,6 +166,7 @@ def read_config(command_line: CommandLine, environ: Mapping[str, str], image: Im
         once=choices.value(options.ONCE),
         invoke_address=_invoke_address(choices),
         runtime_api_address=choices.value(options.RUNTIME_API_ADDRESS),
+        metrics_address=choices.value(options.METRICS_ADDRESS),
         queue_size=choices.value(options.QUEUE_SIZE),
         init_timeout=choices.value(options.INIT_TIMEOUT),
         events=_read_events(choices, image.working_directory),

@@ -5,7 +5,7 @@ an event and its effects. Nothing here is global: a supervisor may run several e
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from supervisor.lifecycle import effects as order
@@ -24,6 +24,7 @@ from supervisor.lifecycle.events import (
 from supervisor.lifecycle.invocation import Invocation, Outcome, Payload
 from supervisor.lifecycle.machine import Lifecycle
 from supervisor.lifecycle.model import Settings
+from supervisor.lifecycle.states import Phase
 from supervisor.mailboxes import Mailboxes
 from supervisor.processes import Processes
 from supervisor.report import Report
@@ -32,6 +33,9 @@ from supervisor.system.clock import Clock
 from supervisor.system.http_exchange import Exchange
 
 Answer = Callable[[Outcome], None]
+
+Observer = Callable[[Event, Sequence[Effect], float], None]
+"""Gets an event that was not refused, what follows from it, and the moment, on the lifecycle's clock."""
 
 
 class Sink(Protocol):
@@ -87,6 +91,7 @@ class Environment:
         self._orders: deque[Effect] = deque()
         self._performing = False
         self._idle_watchers: list[Callable[[], None]] = []
+        self._observers: tuple[Observer, ...] = ()
         self._close_connections = close_connections
         self._perform: dict[type, Callable[..., None]] = {
             order.SendInvocation: self._mailboxes.send_invocation,
@@ -105,6 +110,20 @@ class Environment:
             order.ClearEnvironment: lambda _: self._clear(),
             order.EndEnvironment: lambda _: ended(),
         }
+
+    @property
+    def phase(self) -> Phase:
+        """Where it is."""
+        return self._lifecycle.phase
+
+    @property
+    def queue_depth(self) -> int:
+        """How many invocations wait in the line."""
+        return self._lifecycle.queue_depth
+
+    def observe(self, observer: Observer) -> None:
+        """Tell *observer* from now on of everything that happens, before anything follows from it."""
+        self._observers = (*self._observers, observer)
 
     def dispatch(self, event: Event) -> None:
         """Let *event* happen.
@@ -177,7 +196,11 @@ class Environment:
         await self._alarm.run(lambda: self.dispatch(TimePassed()))
 
     def _decide(self, event: Event) -> None:
-        self._orders += self._lifecycle.handle(event, self._clock.now())
+        now = self._clock.now()
+        effects = self._lifecycle.handle(event, now)
+        for see in self._observers:
+            see(event, effects, now)
+        self._orders += effects
         self._alarm.set(self._lifecycle.deadline)
 
     def _perform_orders(self) -> None:

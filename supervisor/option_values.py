@@ -168,3 +168,18 @@ def address(default_host: str) -> Callable[[str], Address]:
         return Address(match["ipv6"] or match["host"] or default_host, int(match["port"]))
 
     return parse
+
+
+def address_or_off(default_host: str) -> Callable[[str], Address | None]:
+    """A parser of where to listen, and of `off`, which is nowhere."""
+    parse_address = address(default_host)
+
+    def parse(text: str) -> Address | None:
+        if text == "off":
+            return None
+        try:
+            return parse_address(text)
+        except ValueError as error:
+            raise ValueError(str(error).replace("must be ", "must be off, ", 1)) from None
+
+    return parse

@@ -11,6 +11,7 @@ from supervisor.option import Option
 from supervisor.option_values import (
     LogLevel,
     address,
+    address_or_off,
     is_json,
     log_level,
     names,
@@ -56,6 +57,15 @@ RUNTIME_API_ADDRESS: Final = Option(
     flags=("--runtime-api-address",),
     variables=("SUPERVISOR_RUNTIME_API_ADDRESS",),
     placeholder="HOST:PORT",
+)
+
+METRICS_ADDRESS: Final = Option(
+    address_or_off("0.0.0.0"),
+    "where metrics are scraped and health is asked for; port 0 takes a free one, off takes none",
+    default="0.0.0.0:9464",
+    flags=("--metrics-address",),
+    variables=("SUPERVISOR_METRICS_ADDRESS",),
+    placeholder="HOST:PORT|off",
 )
 
 EXTENSIONS_DIR: Final = Option(
@@ -171,6 +181,7 @@ ENABLE_INIT_CACHING: Final = Option(
 OPTIONS: Final[tuple[Option[object], ...]] = (
     INVOKE_ADDRESS,
     RUNTIME_API_ADDRESS,
+    METRICS_ADDRESS,
     EXTENSIONS_DIR,
     LAYER,
     WITHOUT_EXTENSIONS,

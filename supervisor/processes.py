@@ -111,6 +111,10 @@ class Processes:
         self._children[name] = child
         self._names[child.pid] = name
 
+    def living(self) -> dict[str, int]:
+        """The pids of those whose end was not seen yet, by the name of the extension; the runtime's name is empty."""
+        return {name: pid for pid, name in self._names.items()}
+
     def terminate_runtime(self) -> None:
         """SIGTERM to the runtime's process group."""
         self._signal(_RUNTIME, signal.SIGTERM)

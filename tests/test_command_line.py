@@ -14,6 +14,8 @@ from supervisor.options import FUNCTION_SETTINGS, OPTIONS
     [
         (options.INVOKE_ADDRESS, "127.0.0.1:1", "127.0.0.1:2", Address("127.0.0.1", 1)),
         (options.RUNTIME_API_ADDRESS, "127.0.0.1:1", "127.0.0.1:2", Address("127.0.0.1", 1)),
+        (options.METRICS_ADDRESS, ":1", ":2", Address("0.0.0.0", 1)),
+        (options.METRICS_ADDRESS, "off", ":2", None),
         (options.EXTENSIONS_DIR, "/one", "/two", "/one"),
         (options.QUEUE_SIZE, "1", "2", 1),
         (options.INIT_TIMEOUT, "1.5", "2", 1.5),
@@ -79,5 +81,5 @@ def test_help_shows_every_flag_variable_and_default_in_100_columns() -> None:
 def test_what_is_explained_in_help_begins_in_one_column() -> None:
     rows = [line for line in help_text().splitlines() if line.startswith("  ") and not line.startswith("   ")]
 
-    assert len(rows) == len(OPTIONS) + len(FUNCTION_SETTINGS) + 3
+    assert len(rows) == len(OPTIONS) + len(FUNCTION_SETTINGS) + 4
     assert {row.index(row.split("  ")[-1].strip()) for row in rows if "  " in row.strip()} == {36}

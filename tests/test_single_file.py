@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from importlib.metadata import requires
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -17,6 +18,21 @@ FOR_A_DEVELOPERS_MACHINE = "typer"
 """The subcommands that need it are not those of an image."""
 
 PYTHON_OF_THE_FILE = {"python_version": "3.13", "python_full_version": "3.13.5", "extra": ""}
+
+
+IMPORT_AS_IN_THE_FILE = """
+import importlib, sys
+stand_ins, module, *left_out = sys.argv[1:]
+class LeftOut:
+    def find_spec(self, name, path=None, target=None):
+        if name in left_out:
+            raise ModuleNotFoundError(f"{name} is left out")
+for name in {*left_out} & {*sys.modules} - {"__main__"}:
+    del sys.modules[name]
+sys.path.insert(0, stand_ins)
+sys.meta_path.insert(0, LeftOut())
+importlib.import_module(module)
+"""
 
 
 def releases(file: Path) -> dict[str, str]:
@@ -62,3 +78,16 @@ def test_the_bill_of_materials_lists_what_the_file_is_made_of() -> None:
     contained = {row["relatedSpdxElement"] for row in document["relationships"]}
     assert contained == {package["SPDXID"] for package in document["packages"]}
     assert all(re.fullmatch(r"SPDXRef-[a-zA-Z0-9.-]+", identifier) for identifier in contained)
+
+
+@pytest.mark.parametrize("module", ["supervisor.app", "supervisor.health", "supervisor.telemetry.exposition", "httpx"])
+def test_what_is_left_out_of_the_standard_library_is_not_missed(module: str) -> None:
+    lines = (ROOT / "docker" / "steps" / "left-out.txt").read_text().splitlines()
+    stand_ins = ROOT / "docker" / "stand-ins"
+    left_out = {name for line in lines if not line.startswith("#") for name in line.split()}
+    left_out -= {path.stem for path in stand_ins.iterdir()}
+
+    words = [sys.executable, "-c", IMPORT_AS_IN_THE_FILE, str(stand_ins), module, *left_out]
+    result = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert (result.returncode, result.stderr) == (0, "")

@@ -51,6 +51,13 @@ class VerifyMode(enum.IntEnum):
     CERT_REQUIRED = 2
 
 
+class TLSVersion(enum.IntEnum):
+    """The oldest version of TLS that a connection may have."""
+
+    TLSv1_2 = 771
+    TLSv1_3 = 772
+
+
 PROTOCOL_TLS_CLIENT = _SSLMethod.PROTOCOL_TLS_CLIENT
 PROTOCOL_TLS_SERVER = _SSLMethod.PROTOCOL_TLS_SERVER
 CERT_NONE = VerifyMode.CERT_NONE

@@ -10,7 +10,10 @@ import urllib.request
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-OPTIONS = ["--invoke-address", "127.0.0.1:0", "--runtime-api-address", "127.0.0.1:0", "--log-level", "info"]
+OPTIONS = [
+    *("--invoke-address", "127.0.0.1:0", "--runtime-api-address", "127.0.0.1:0", "--metrics-address", "127.0.0.1:0"),
+    *("--log-level", "info"),
+]
 RUNTIME = ["python", "-m", "awslambdaric", "handler.greet"]
 SETTINGS = {"AWS_LAMBDA_FUNCTION_NAME": "greeter", "AWS_LAMBDA_FUNCTION_TIMEOUT": "10"}
 SHOWN_HEADERS = ("x-amzn-RequestId", "X-Amz-Executed-Version", "X-Amz-Function-Error")

@@ -101,7 +101,7 @@ def _end_error_grace(state: State, name: str) -> Effects:
 def request_shutdown(state: State, now: float, reason: ShutdownReason) -> Effects:
     """Somebody wants the end: stop now; a reset under way becomes the end; a shutdown under way hurries."""
     while state.queue:
-        yield AnswerCaller(state.queue.popleft(), Unavailable(SHUT_DOWN))
+        yield AnswerCaller(state.queue.popleft().invocation, Unavailable(SHUT_DOWN))
     if state.phase is Phase.SHUTDOWN:
         yield from shutdown.kill_all(state, now)
     elif state.phase is Phase.RESET:
@@ -138,6 +138,6 @@ def _cut_invocation_off(state: State, now: float, failure: Failure) -> Effects:
     current.init_error = state.runtime.init_error
     current.duration = min(now, current.deadline) - current.started
     if current.delivered is None:
-        yield InvocationStarted(current.invocation)
+        yield InvocationStarted(current.invocation, current.waited)
     if current.runtime_done is None:
         yield invoke.end_runtime(current, now, failure.ending)

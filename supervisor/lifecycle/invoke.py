@@ -26,7 +26,7 @@ def deliver(state: State, now: float) -> Effects:
     invoke.delivered = now
     invoke.deadline = state.timers[Timer.INVOKE] = now + state.settings.timeout
     # What somebody had left to say when everything was stopped comes after the START.
-    yield InvocationStarted(invoke.invocation)
+    yield InvocationStarted(invoke.invocation, invoke.waited)
     yield from ready.thaw(state, now)
     for extension in state.extensions.values():
         if INVOKE in extension.events:

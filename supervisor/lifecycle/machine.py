@@ -13,7 +13,7 @@ from supervisor.lifecycle import events as e
 from supervisor.lifecycle.effects import Effect
 from supervisor.lifecycle.invocation import FunctionError, Invocation
 from supervisor.lifecycle.milestones import InitPhase
-from supervisor.lifecycle.model import Effects, Invoke, Settings, State
+from supervisor.lifecycle.model import Effects, Invoke, Settings, State, Waiting
 from supervisor.lifecycle.states import Phase, RuntimeCall
 
 
@@ -37,6 +37,11 @@ class Lifecycle:
     def is_idle(self) -> bool:
         """Whether nothing is under way and nobody waits, so that an invocation would begin at once."""
         return self._state.phase in (Phase.READY, Phase.COLD) and not self._state.queue
+
+    @property
+    def queue_depth(self) -> int:
+        """How many invocations wait in the line."""
+        return len(self._state.queue)
 
     def extension_name(self, extension_id: str) -> str:
         """The name of the extension that has this identifier.
@@ -76,14 +81,19 @@ def _next_step(state: State) -> Callable[[State, float], Effects] | None:
 
 
 def _next_invocation(state: State, now: float) -> Effects:
-    state.invoke = Invoke(state.queue.popleft(), now, now + state.settings.timeout)
+    _leave_line(state, now)
     yield from invoke.deliver(state, now)
 
 
 def _next_invocation_with_init(state: State, now: float) -> Effects:
     """Nothing runs: init is part of the invocation (AWS: Lambda execution environment, "suppressed init")."""
-    state.invoke = Invoke(state.queue.popleft(), now, now + state.settings.timeout)
+    _leave_line(state, now)
     yield from init.begin(state, now, InitPhase.INVOKE)
+
+
+def _leave_line(state: State, now: float) -> None:
+    invocation, since = state.queue.popleft()
+    state.invoke = Invoke(invocation, now, now + state.settings.timeout, waited=now - since)
 
 
 def _react(state: State, event: e.Event, now: float) -> Effects:  # noqa: C901, PLR0911, PLR0912 -- one row an event
@@ -93,7 +103,7 @@ def _react(state: State, event: e.Event, now: float) -> Effects:  # noqa: C901, 
         case e.ExtensionPolled(extension_id):
             return extensions.polled(state, extension_id)
         case e.InvocationArrived(invocation):
-            return _arrived(state, invocation)
+            return _arrived(state, now, invocation)
         case e.ResponseStarted():
             return uploads.start_response(state, now, event)
         case e.ResponseReceived():
@@ -143,7 +153,7 @@ def _started(state: State, now: float) -> Effects:
         yield from init.begin(state, now, InitPhase.INIT)
 
 
-def _arrived(state: State, invocation: Invocation) -> Effects:
+def _arrived(state: State, now: float, invocation: Invocation) -> Effects:
     """A caller's invocation waits in line.
 
     Raises:
@@ -154,7 +164,7 @@ def _arrived(state: State, invocation: Invocation) -> Effects:
     busy = state.phase not in (Phase.READY, Phase.COLD)
     if busy and len(state.queue) >= state.settings.queue_size:
         raise ProtocolError(429, "TooManyRequestsException", "Rate Exceeded.")
-    state.queue.append(invocation)
+    state.queue.append(Waiting(invocation, now))
     yield from ()
 
 

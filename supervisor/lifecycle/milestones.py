@@ -79,9 +79,10 @@ class InitReported:
 
 @dataclass(frozen=True, slots=True)
 class InvocationStarted:
-    """An invocation is about to be handed to the runtime and to the extensions."""
+    """An invocation is about to be handed to the runtime and to the extensions; *waited* is its time in the line."""
 
     invocation: Invocation
+    waited: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

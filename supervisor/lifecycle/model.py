@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from typing import NamedTuple
 
 from supervisor.errors import Fault
 from supervisor.lifecycle.effects import Effect, SendInvoke, SendShutdown
@@ -120,7 +121,8 @@ class Invoke:
     *deadline* is that of an init inside the invocation until the delivery, which sets a new one. *runtime_done* is
     when the runtime said next; it stays None when the runtime is cut off. *init_error* is what the runtime reported
     of a failed init, *withheld* the outcome that its caller gets only together with the end of the log. *streaming* is
-    the mode of the response; *truncated* is the outcome of one that broke off, until its reason is known.
+    the mode of the response; *truncated* is the outcome of one that broke off, until its reason is known. *waited* is
+    how long it was in the line, in seconds.
     """
 
     invocation: Invocation
@@ -138,11 +140,19 @@ class Invoke:
     failure: Failure | None = None
     init_error: FunctionError | None = None
     duration: float = 0.0
+    waited: float = 0.0
 
     @property
     def is_read_along(self) -> bool:
         """Whether the caller gets the response as it comes."""
         return self.streaming and self.invocation.wants_stream
+
+
+class Waiting(NamedTuple):
+    """An invocation in the line, and since when it is there."""
+
+    invocation: Invocation
+    since: float
 
 
 class StopStage(Enum):
@@ -189,7 +199,7 @@ class State:
     runtime: Runtime = field(default_factory=Runtime)
     extensions: dict[str, Extension] = field(default_factory=dict)
     identified: dict[str, Extension] = field(default_factory=dict)
-    queue: deque[Invocation] = field(default_factory=deque)
+    queue: deque[Waiting] = field(default_factory=deque)
     timers: dict[Timer | str, float] = field(default_factory=dict)
     frozen: bool = False
     held: dict[str, float] = field(default_factory=dict)

@@ -21,6 +21,11 @@ class Batch(NamedTuple):
     sequence_id: str
     tells_loss: bool
 
+    @property
+    def own_records(self) -> tuple[Record, ...]:
+        """The records that were told, without the one that tells how many were lost."""
+        return self.records[self.tells_loss :]
+
     def as_array(self) -> bytes:
         """One JSON array."""
         return b"[" + b",".join([record.data for record in self.records]) + b"]"

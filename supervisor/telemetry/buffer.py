@@ -15,6 +15,7 @@ from enum import Enum, auto
 from typing import Final
 
 from supervisor.telemetry.batch import Batch, SequenceId
+from supervisor.telemetry.delivery_tally import DeliveryTally
 from supervisor.telemetry.records import Record, logs_dropped
 from supervisor.telemetry.subscription import Buffering
 
@@ -43,6 +44,7 @@ class Buffer:
 
     Args:
         buffering: The limits of a batch.
+        tally: Where what is delivered and dropped is counted.
 
     Attributes:
         due: When `take` is to be called, on the clock of the `now` that the methods get; infinite when nothing waits.
@@ -51,12 +53,13 @@ class Buffer:
         is_closed: Nothing is kept any more.
     """
 
-    def __init__(self, buffering: Buffering) -> None:
+    def __init__(self, buffering: Buffering, tally: DeliveryTally | None = None) -> None:
         self.due = math.inf
         self.on_due: Callable[[], None] = _wake_nobody
         self.is_failing = False
         self.is_closed = False
         self._limits = buffering
+        self._tally = tally or DeliveryTally()
         self._open: list[Record] = []
         self._open_bytes = 0
         self._open_due = math.inf
@@ -142,7 +145,7 @@ class Buffer:
         if self.is_closed:
             return
         if verdict is Verdict.TAKEN:
-            self._forget_batch()
+            self._tally.deliver(self._forget_batch().own_records)
             self._forgive()
             self._set_due()
             return
@@ -160,7 +163,7 @@ class Buffer:
 
     def _give_up(self, now: float) -> None:
         batch = self._forget_batch()
-        lost = batch.records[batch.tells_loss :]
+        lost = batch.own_records
         self._drop(len(lost), sum([len(record.content) for record in lost]))
         self._loss_is_told = False
         self._tell_loss(batch.records[-1].time, now)
@@ -174,6 +177,7 @@ class Buffer:
     def _drop(self, records: int, size: int) -> None:
         """Count *records* as lost, whose contents have *size* bytes."""
         if records:
+            self._tally.drop(records, size)
             self._dropped_records += records
             self._dropped_bytes += size + records * DROPPED_OVERHEAD_BYTES
             self._loss_is_told = False

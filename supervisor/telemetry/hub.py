@@ -3,7 +3,7 @@
 It knows the window in which one may subscribe. What a record looks like, and how it is delivered, is not known here.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Protocol
 
 from supervisor.function import Function
@@ -18,6 +18,7 @@ from supervisor.lifecycle.milestones import (
     ShutdownStarted,
     Status,
 )
+from supervisor.telemetry.delivery_tally import DeliveryTally
 from supervisor.telemetry.frames import Frame
 from supervisor.telemetry.history import History
 from supervisor.telemetry.line_records import LineNotice
@@ -82,6 +83,11 @@ class Telemetry:
         An init that fails does not end it (RIE 1.170 `rapid/handlers.go`).
         """
         return self._history is not None
+
+    @property
+    def tallies(self) -> Mapping[str, DeliveryTally]:
+        """By the name of the extension: what was delivered to it and dropped."""
+        return self._subscriptions.tallies
 
     def subscribe(self, name: str, subscription: Subscription, now: float) -> bool:
         """Let the extension *name* have what it asks for, and at once what was told since the init began.

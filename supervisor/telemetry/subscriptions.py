@@ -9,6 +9,7 @@ from typing import Final
 
 from supervisor.errors import ProtocolError
 from supervisor.telemetry.buffer import Buffer
+from supervisor.telemetry.delivery_tally import DeliveryTally
 from supervisor.telemetry.subscription import Api, Category, Subscription
 
 SUBSCRIPTIONS_PER_EXTENSION: Final = 16
@@ -45,10 +46,12 @@ class Subscriptions:
 
     Attributes:
         wanted: The categories that anybody has subscribed to.
+        tallies: By the name of the extension: what was delivered and dropped, by all its subscriptions.
     """
 
     def __init__(self) -> None:
         self.wanted: frozenset[Category] = frozenset()
+        self.tallies: dict[str, DeliveryTally] = {}
         self._init = 0
         self._subscribers: list[Subscriber] = []
 
@@ -72,7 +75,8 @@ class Subscriptions:
         if len(own) >= SUBSCRIPTIONS_PER_EXTENSION:
             text = f"The extension {name} has {len(own)} subscriptions already, which is the limit"
             raise ProtocolError(_BAD_REQUEST, f"{api}.ValidationError", text)
-        subscriber = Subscriber(name, subscription, Buffer(subscription.buffering), self._init, self._init)
+        buffer = Buffer(subscription.buffering, self.tallies.setdefault(name, DeliveryTally()))
+        subscriber = Subscriber(name, subscription, buffer, self._init, self._init)
         self._subscribers.append(subscriber)
         self._find_wanted()
         return subscriber, False

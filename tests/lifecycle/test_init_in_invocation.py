@@ -86,7 +86,7 @@ def test_an_init_that_failed_is_tried_again_inside_the_first_invocation_and_coun
         [
             InitRuntimeDone(InitPhase.INVOKE, SUCCESS),
             InitReported(InitPhase.INVOKE, SUCCESS, 0.5),
-            InvocationStarted(invocation),
+            InvocationStarted(invocation, waited=1.0),
             SendInvocation(invocation, 5.5),
         ],
     )
@@ -122,7 +122,7 @@ def test_an_init_that_fails_twice_fails_the_invocation_with_the_second_failure()
         [
             InitRuntimeDone(InitPhase.INVOKE, EXIT_ERROR),
             InitReported(InitPhase.INVOKE, EXIT_ERROR, 0.5),
-            InvocationStarted(invocation),
+            InvocationStarted(invocation, waited=1.0),
             RuntimeDone(invocation, EXIT_ERROR, 0.0),
             ShutdownStarted(ShutdownReason.FAILURE),
             ClearEnvironment(),
@@ -171,7 +171,7 @@ def test_extensions_are_launched_anew_for_the_second_try_and_get_their_invoke_ev
             InitRuntimeDone(InitPhase.INVOKE, SUCCESS),
             ExtensionReported("x", "Ready", ("INVOKE",)),
             InitReported(InitPhase.INVOKE, SUCCESS, 0.0),
-            InvocationStarted(invocation),
+            InvocationStarted(invocation, waited=1.0),
             SendInvoke(identifier("x"), invocation, 4.0),
             SendInvocation(invocation, 4.0),
         ],

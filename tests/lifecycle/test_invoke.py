@@ -102,7 +102,7 @@ def test_a_busy_extension_holds_up_the_next_invocation_but_not_the_answer() -> N
     assert (phase, effects[1:]) == (
         Phase.INVOKE,
         [
-            InvocationStarted(second),
+            InvocationStarted(second, waited=1.0),
             SendInvoke(identifier("x"), second, 5.0),
             SendInvocation(second, 5.0),
         ],

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from supervisor.telemetry.batch import Batch
 from supervisor.telemetry.buffer import DROPPED_OVERHEAD_BYTES, REFUSED_ATTEMPTS, Buffer, Verdict
+from supervisor.telemetry.delivery_tally import DeliveryTally
 from supervisor.telemetry.records import Record
 from supervisor.telemetry.subscription import Buffering
 
@@ -445,3 +446,28 @@ def test_nothing_is_lost_doubled_or_reordered_unless_it_is_counted_as_dropped(st
     size = sum(world.sizes[number] for number in missing)
     assert world.lost == (len(missing), size + len(missing) * DROPPED_OVERHEAD_BYTES if missing else 0)
     assert waiting <= 2 * SMALL.max_items, "what waits is bounded"
+
+
+def test_what_is_delivered_and_what_is_dropped_is_counted_without_the_record_that_tells_of_losses() -> None:
+    tally = DeliveryTally()
+    buffer = Buffer(SMALL, tally)
+    fill(buffer, range(1, 9))
+    delivered = [*deliver(buffer), *deliver(buffer), *deliver(buffer, 0.5)]
+    size = len(record(1).content)
+
+    records = tally.delivered_records
+    assert 0 < records < len(delivered)
+    assert (records + tally.dropped_records, tally.dropped_bytes) == (8, (8 - records) * size)
+    assert tally.delivered_bytes == records * size
+
+
+def test_a_batch_that_is_given_up_is_dropped() -> None:
+    tally = DeliveryTally()
+    buffer = Buffer(SMALL, tally)
+    buffer.add(record(1), 0.0)
+    buffer.flush()
+    for _ in range(REFUSED_ATTEMPTS):
+        buffer.take(0.0)
+        buffer.settle(REFUSED, 0.0)
+
+    assert (tally.delivered_records, tally.dropped_records) == (0, 1)

@@ -1,0 +1,72 @@
+"""The service behind the metrics port: a scrape becomes a reading and an exposition; and how the environment is."""
+
+import trio
+
+from supervisor.api import metrics_api
+from supervisor.api.http import Response
+from supervisor.api.metrics_api import Page
+from supervisor.environment import Environment
+from supervisor.readings import Readings
+from supervisor.system.http_exchange import Exchange
+
+
+class MetricsService:
+    """Answers whoever watches the environment.
+
+    Args:
+        environment: What is watched.
+        readings: What is counted of it, and measured.
+    """
+
+    def __init__(self, environment: Environment, readings: Readings) -> None:
+        self._environment = environment
+        self._readings = readings
+        self._nursery: trio.Nursery | None = None
+        self._one_at_a_time = trio.Lock()
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Make scrapes possible, until cancelled.
+
+        Cancellation: at any moment; scrapes that are under way stay unanswered.
+        """
+        async with trio.open_nursery() as self._nursery:
+            task_status.started()
+            await trio.sleep_forever()
+
+    def begin(self, exchange: Exchange) -> None:
+        """The head of a request is in."""
+        page = metrics_api.find(exchange.request.method, exchange.request.path)
+        if isinstance(page, Response):
+            exchange.answer(page)
+            return
+        exchange.context = page
+        exchange.body_limit = 0
+
+    def finish(self, exchange: Exchange) -> None:
+        """The whole request is in; a body says nothing here."""
+        match exchange.context:
+            case Page.LIVE:
+                exchange.answer(metrics_api.LIVE)
+            case Page.READY:
+                exchange.answer(metrics_api.readiness(self._environment.phase, self._readings.measures.inits.last))
+            case Page.METRICS:
+                assert self._nursery is not None
+                self._nursery.start_soon(self._scrape, exchange)
+
+    def abandon(self, exchange: Exchange) -> None:
+        """Whoever asked went away, or only says no more; the answer may still be read."""
+
+    async def _scrape(self, exchange: Exchange) -> None:
+        """Answer with the numbers of now. What takes long is done in a thread, so that nobody waits for it."""
+        async with self._one_at_a_time:
+            await trio.to_thread.run_sync(_import_exposition)
+            from supervisor.telemetry.exposition import Exposition
+
+            exposition = Exposition(self._readings.take())
+            accept = exchange.request.headers.get("accept", "")
+            content_type, body = await trio.to_thread.run_sync(exposition.render, accept)
+            exchange.answer(metrics_api.metrics(content_type, body))
+
+
+def _import_exposition() -> None:
+    import supervisor.telemetry.exposition  # noqa: F401

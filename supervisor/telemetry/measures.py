@@ -1,0 +1,47 @@
+"""`Measures`: what happened in one environment, as plain numbers.
+
+It is told every event with its effects. What the numbers are called outside is not known here, nor is what only the
+system knows, such as the memory of processes.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from supervisor.lifecycle.effects import Effect
+from supervisor.lifecycle.events import Event
+from supervisor.telemetry.extension_measures import Extensions
+from supervisor.telemetry.phase_measures import Counts, InitMeasures, InvocationMeasures, StopMeasures
+
+_Count = Callable[[Any, float], None]
+
+
+class Measures:
+    """The numbers of one environment, from its beginning, whatever resets there were."""
+
+    def __init__(self) -> None:
+        self.inits = InitMeasures()
+        self.invocations = InvocationMeasures()
+        self.stops = StopMeasures()
+        self.extensions = Extensions()
+        self._counted = _together(
+            self.inits.counted, self.extensions.counted, self.invocations.counted, self.stops.counted
+        )
+
+    def see(self, event: Event, effects: Iterable[Effect], now: float) -> None:
+        """Count what *event*, which happened at *now* on the lifecycle's clock, and its *effects* are worth."""
+        counted = self._counted
+        if (counts := counted.get(type(event))) is not None:
+            for count in counts:
+                count(event, now)
+        for effect in effects:
+            if (counts := counted.get(type(effect))) is not None:
+                for count in counts:
+                    count(effect, now)
+
+
+def _together(*tables: Counts) -> dict[type, tuple[_Count, ...]]:
+    together: dict[type, tuple[_Count, ...]] = {}
+    for table in tables:
+        for happened, count in table.items():
+            together[happened] = (*together.get(happened, ()), count)
+    return together
