@@ -14,6 +14,7 @@ from supervisor.asynchronous.policy import Policy
 from supervisor.command_line import Choices, CommandLine
 from supervisor.errors import UsageError
 from supervisor.function import Function
+from supervisor.option import Option
 from supervisor.option_values import Address, LogLevel
 from supervisor.runtime_command import Image, RuntimeCommand, runtime_command
 
@@ -164,9 +165,9 @@ def read_config(command_line: CommandLine, environ: Mapping[str, str], image: Im
         layers=tuple(os.path.join(image.working_directory, layer) for layer in choices.value(options.LAYER)),
         without_extensions=choices.value(options.WITHOUT_EXTENSIONS),
         once=choices.value(options.ONCE),
-        invoke_address=_invoke_address(choices),
+        invoke_address=_address_for_others(choices, options.INVOKE_ADDRESS),
         runtime_api_address=choices.value(options.RUNTIME_API_ADDRESS),
-        metrics_address=choices.value(options.METRICS_ADDRESS),
+        metrics_address=_address_for_others(choices, options.METRICS_ADDRESS),
         queue_size=choices.value(options.QUEUE_SIZE),
         init_timeout=choices.value(options.INIT_TIMEOUT),
         events=_read_events(choices, image.working_directory),
@@ -206,9 +207,10 @@ def _refuse_events_of_once(choices: Choices) -> None:
                 raise UsageError(f"{chosen[option][0]} is for Events, which nobody waits for; --once waits for its own")
 
 
-def _invoke_address(choices: Choices) -> Address | None:
-    wanted = not choices.value(options.ONCE) or choices.is_given(options.INVOKE_ADDRESS)
-    return choices.value(options.INVOKE_ADDRESS) if wanted else None
+def _address_for_others(choices: Choices, option: Option[Address | None]) -> Address | None:
+    """Where others come to us; with --once only where that was chosen."""
+    wanted = not choices.value(options.ONCE) or choices.is_given(option)
+    return choices.value(option) if wanted else None
 
 
 def _read_events(choices: Choices, working_directory: str) -> EventConfig:

@@ -5,7 +5,9 @@ import trio
 from supervisor.api import metrics_api
 from supervisor.api.http import Response
 from supervisor.api.metrics_api import Page
+from supervisor.backlog import Backlog
 from supervisor.environment import Environment
+from supervisor.lifecycle.states import Phase
 from supervisor.readings import Readings
 from supervisor.system.http_exchange import Exchange
 
@@ -15,11 +17,13 @@ class MetricsService:
 
     Args:
         environment: What is watched.
+        backlog: Closed as soon as the environment is to end, which may take a while.
         readings: What is counted of it, and measured.
     """
 
-    def __init__(self, environment: Environment, readings: Readings) -> None:
+    def __init__(self, environment: Environment, backlog: Backlog, readings: Readings) -> None:
         self._environment = environment
+        self._backlog = backlog
         self._readings = readings
         self._nursery: trio.Nursery | None = None
         self._one_at_a_time = trio.Lock()
@@ -48,10 +52,14 @@ class MetricsService:
             case Page.LIVE:
                 exchange.answer(metrics_api.LIVE)
             case Page.READY:
-                exchange.answer(metrics_api.readiness(self._environment.phase, self._readings.measures.inits.last))
+                exchange.answer(self._readiness())
             case Page.METRICS:
                 assert self._nursery is not None
                 self._nursery.start_soon(self._scrape, exchange)
+
+    def _readiness(self) -> Response:
+        phase = Phase.SHUTDOWN if self._backlog.is_closed else self._environment.phase
+        return metrics_api.readiness(phase, self._readings.measures.inits.last)
 
     def abandon(self, exchange: Exchange) -> None:
         """Whoever asked went away, or only says no more; the answer may still be read."""
