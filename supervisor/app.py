@@ -173,7 +173,6 @@ class Application:
         self._metrics: MetricsService | None = None
         if watchers is not None:
             readings = Readings(function, self._environment, self._processes, self._memory, telemetry)
-            caller_service.on_throttle = readings.measures.invocations.throttle
             self._metrics = MetricsService(self._environment, self._backlog, readings)
             self._metrics_server = HttpServer(reactor, watchers, self._metrics)
 

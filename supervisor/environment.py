@@ -6,8 +6,9 @@ an event and its effects. Nothing here is global: a supervisor may run several e
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
+from supervisor.errors import ProtocolError
 from supervisor.lifecycle import effects as order
 from supervisor.lifecycle.effects import Effect
 from supervisor.lifecycle.events import (
@@ -36,6 +37,9 @@ Answer = Callable[[Outcome], None]
 
 Observer = Callable[[Event, Sequence[Effect], float], None]
 """Gets an event that was not refused, what follows from it, and the moment, on the lifecycle's clock."""
+
+
+_TOO_MANY_REQUESTS: Final = 429
 
 
 class Sink(Protocol):
@@ -68,6 +72,9 @@ class Environment:
         report: Where milestones are told.
         close_connections: Closes every connection of the runtime's port.
         ended: Called once, when the environment is over.
+
+    Attributes:
+        throttles: How many invocations were refused because the line was full.
     """
 
     def __init__(
@@ -91,6 +98,7 @@ class Environment:
         self._orders: deque[Effect] = deque()
         self._performing = False
         self._idle_watchers: list[Callable[[], None]] = []
+        self.throttles = 0
         self._observers: tuple[Observer, ...] = ()
         self._close_connections = close_connections
         self._perform: dict[type, Callable[..., None]] = {
@@ -140,7 +148,11 @@ class Environment:
         Raises:
             ProtocolError: The line is full, or the environment is ending; neither is called.
         """
-        self._decide(InvocationArrived(invocation))
+        try:
+            self._decide(InvocationArrived(invocation))
+        except ProtocolError as error:
+            self.throttles += error.http_status == _TOO_MANY_REQUESTS
+            raise
         self._callers[invocation] = answer
         if read_along is not None:
             self._readers[invocation] = read_along

@@ -48,6 +48,7 @@ class Readings:
             self._started,
             self._environment.phase,
             self._environment.queue_depth,
+            self._environment.throttles,
             self._memory.peak(),
             self._usages(),
             self._telemetry.tallies,

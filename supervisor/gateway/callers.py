@@ -1,8 +1,5 @@
 """The service behind the callers' port: the Invoke API."""
 
-from collections.abc import Callable
-from typing import Final
-
 from supervisor.api import invoke_api
 from supervisor.api.http import Response
 from supervisor.backlog import Backlog
@@ -15,8 +12,6 @@ from supervisor.system.http_exchange import Exchange
 from supervisor.system.identifiers import new_trace_id, new_uuid
 from supervisor.telemetry.tail import LogTail
 
-_TOO_MANY_REQUESTS: Final = 429
-
 
 class CallerService:
     """Answers those who invoke the function.
@@ -27,9 +22,6 @@ class CallerService:
         tail: The end of its log.
         function: The function that they invoke.
         raw_payload: Whether a payload may be something else than JSON.
-
-    Attributes:
-        on_throttle: Called when an invocation is refused because the line is full.
     """
 
     def __init__(
@@ -41,7 +33,6 @@ class CallerService:
         *,
         raw_payload: bool = False,
     ) -> None:
-        self.on_throttle: Callable[[], None] = _count_nothing
         self._environment = environment
         self._backlog = backlog
         self._tail = tail
@@ -66,8 +57,6 @@ class CallerService:
         try:
             self._invoke(exchange, fresh)
         except ProtocolError as error:
-            if error.http_status == _TOO_MANY_REQUESTS:
-                self.on_throttle()
             exchange.answer(invoke_api.refused(error, fresh.request_id))
 
     def _invoke(self, exchange: Exchange, fresh: invoke_api.Identifiers) -> None:
@@ -103,7 +92,3 @@ class CallerService:
 
     def abandon(self, exchange: Exchange) -> None:
         """The caller went away. What it asked for runs on, as on Lambda; its answer finds nobody."""
-
-
-def _count_nothing() -> None:
-    """Nobody counts."""

@@ -52,7 +52,8 @@ class Exposition:
 
 def _metrics(reading: Reading) -> Iterator[Metric]:
     measures = reading.measures
-    yield from _invocations(measures.invocations, reading.queue_depth)
+    yield from _invocations(measures.invocations)
+    yield from _line(measures.invocations, reading)
     yield from _inits(measures.inits)
     yield from _stops(measures.stops, measures.extensions.by_name)
     yield from _extensions(measures.extensions.by_name)
@@ -61,7 +62,7 @@ def _metrics(reading: Reading) -> Iterator[Metric]:
     yield from _environment(reading)
 
 
-def _invocations(invocations: InvocationMeasures, queue_depth: int) -> Iterator[Metric]:
+def _invocations(invocations: InvocationMeasures) -> Iterator[Metric]:
     yield counters(
         "lambda_invocations", "Invocations by what the caller was told.", "outcome", invocations.outcomes.items()
     )
@@ -86,10 +87,13 @@ def _invocations(invocations: InvocationMeasures, queue_depth: int) -> Iterator[
         "From the end of the runtime's part of an invocation until every extension is done.",
         invocations.extension_overheads,
     )
-    yield GaugeMetricFamily("lambda_queue_depth", "Invocations that wait in the line.", value=queue_depth)
-    yield histogram("lambda_queue_wait_seconds", "Time in the line, of every invocation.", invocations.waits)
-    yield counter("lambda_throttles", "Invocations refused with 429, the line being full.", invocations.throttles)
     yield counter("lambda_timeouts", "Invocations cut off at the function's timeout.", invocations.timeouts)
+
+
+def _line(invocations: InvocationMeasures, reading: Reading) -> Iterator[Metric]:
+    yield GaugeMetricFamily("lambda_queue_depth", "Invocations that wait in the line.", value=reading.queue_depth)
+    yield histogram("lambda_queue_wait_seconds", "Time in the line, of every invocation.", invocations.waits)
+    yield counter("lambda_throttles", "Invocations refused with 429, the line being full.", reading.throttles)
 
 
 def _inits(inits: InitMeasures) -> Iterator[Metric]:

@@ -115,7 +115,6 @@ class InvocationMeasures:
         response_bytes: Of all responses.
         extension_overheads: From the end of the runtime's part to the end of the invocation.
         waits: In the line.
-        throttles: How many found the line full.
         timeouts: How many took too long.
     """
 
@@ -128,7 +127,6 @@ class InvocationMeasures:
         self.response_bytes = 0
         self.extension_overheads = Histogram()
         self.waits = Histogram()
-        self.throttles = 0
         self.timeouts = 0
         self.counted: Counts = {
             InvocationStarted: lambda started, _: self.waits.add(started.waited),
@@ -136,10 +134,6 @@ class InvocationMeasures:
             AnswerCaller: self._answered,
             InvocationReported: self._reported,
         }
-
-    def throttle(self) -> None:
-        """Count an invocation that found the line full, and so never was an event."""
-        self.throttles += 1
 
     def _runtime_done(self, done: RuntimeDone, _now: float) -> None:
         if done.spans:
@@ -149,7 +143,8 @@ class InvocationMeasures:
     def _answered(self, answer: AnswerCaller, _now: float) -> None:
         outcome = answer.outcome
         if not isinstance(outcome, PlatformError):
-            self.outcomes[OUTCOMES[type(outcome)]] += 1
+            failed_late = isinstance(outcome, FunctionResponse) and outcome.stream_error
+            self.outcomes[OUTCOMES[FunctionError if failed_late else type(outcome)]] += 1
             return
         self.outcomes[TIMED_OUT if outcome.error_type == Fault.SANDBOX_TIMEDOUT else PLATFORM_ERROR] += 1
         self.faults.add(outcome.error_type)

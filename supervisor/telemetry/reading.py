@@ -46,6 +46,7 @@ class Reading:
         started: When the environment began, in seconds since 1970.
         phase: Where it is.
         queue_depth: How many invocations wait in the line.
+        throttles: How many invocations were refused because it was full.
         max_memory_used: The memory that it needed at its peak, in bytes.
         processes: Those that are alive.
         deliveries: Telemetry by the name of the extension.
@@ -57,6 +58,7 @@ class Reading:
     started: float
     phase: Phase
     queue_depth: int
+    throttles: int
     max_memory_used: int
     processes: Sequence[ProcessUsage]
     deliveries: Mapping[str, DeliveryTally]

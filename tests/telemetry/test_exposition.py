@@ -57,6 +57,7 @@ def reading(deliveries: Mapping[str, DeliveryTally] | None = None) -> Reading:
         1_932_984_672.0,
         Phase.READY,
         7,
+        3,
         2**20,
         processes,
         deliveries or {UNPRINTABLE: DeliveryTally()},
@@ -159,6 +160,7 @@ def test_the_moment_of_the_scrape_is_in_it() -> None:
     body = openmetrics(reading())
 
     assert sample(body, "lambda_queue_depth") == 7
+    assert sample(body, "lambda_throttles_total") == 3
     assert sample(body, "lambda_max_memory_used_bytes") == 2**20
     assert sample(body, "lambda_phase", lambda_phase="Ready") == 1
     assert sample(body, "lambda_phase", lambda_phase="Init") == 0

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from supervisor.errors import Fault
+from supervisor.lifecycle.effects import AnswerCaller
 from supervisor.lifecycle.events import (
     EnvironmentStarted,
     ErrorReceived,
@@ -22,7 +23,7 @@ from supervisor.lifecycle.events import (
     UploadOversized,
 )
 from supervisor.lifecycle.exits import CLEAN_EXIT, ExitStatus
-from supervisor.lifecycle.invocation import Invocation
+from supervisor.lifecycle.invocation import FunctionResponse, Invocation, StreamError
 from supervisor.lifecycle.machine import Lifecycle
 from supervisor.lifecycle.milestones import InitPhase, Status
 from supervisor.lifecycle.model import Settings
@@ -136,6 +137,15 @@ def test_what_the_function_says_is_an_error_is_one_of_its_own() -> None:
     invocations = counted.measures.invocations
     assert invocations.outcomes["function_error"] == 1
     assert not any(invocations.faults.counts.values())
+
+
+def test_an_error_at_the_end_of_a_streamed_response_is_one_of_the_function() -> None:
+    measures = Measures()
+    outcome = FunctionResponse(b"half of it", stream_error=StreamError("Function.Error"))
+    measures.see(TimePassed(), [AnswerCaller(FIRST, outcome)], 1.0)
+
+    assert measures.invocations.outcomes["function_error"] == 1
+    assert measures.invocations.outcomes["success"] == 0
 
 
 def test_a_timeout_is_an_outcome_a_fault_and_a_reset() -> None:
