@@ -8,6 +8,7 @@ from collections.abc import Callable
 from supervisor.system.clock import Clock
 from supervisor.system.console import Console
 from supervisor.system.output import LineSplitter, Pipe
+from supervisor.system.reactor import Reactor
 from supervisor.telemetry.frames import Frame, FrameParser
 from supervisor.telemetry.hub import Telemetry
 from supervisor.telemetry.subscription import Category
@@ -21,13 +22,18 @@ class Log:
         stdout: Where standard output appears, and the platform's lines.
         stderr: Where standard error appears.
         telemetry: Who is told.
+        pipes: Where the pipes are watched, and nothing else.
         prefixed: Every line begins with its source in brackets.
 
     Attributes:
+        pipes: The same.
         tail: The end of the log, for the callers who want it.
     """
 
-    def __init__(self, stdout: Console, stderr: Console, telemetry: Telemetry, *, prefixed: bool = False) -> None:
+    def __init__(
+        self, stdout: Console, stderr: Console, telemetry: Telemetry, pipes: Reactor, *, prefixed: bool = False
+    ) -> None:
+        self.pipes = pipes
         self.tail = LogTail()
         self._stdout = stdout
         self._stderr = stderr
@@ -38,11 +44,13 @@ class Log:
     def open_pipes(self, category: Category, source: str) -> tuple[Pipe[bytes], Pipe[bytes]]:
         """Pipes for the standard output and the standard error of *source*, each of which is split into lines."""
         show = self._lines_of(category, self._prefix(source))
-        return self._stdout.open_pipe(LineSplitter(), show), self._stderr.open_pipe(LineSplitter(), show)
+        consoles = self._stdout, self._stderr
+        out, err = (console.open_pipe(self.pipes, LineSplitter(), show) for console in consoles)
+        return out, err
 
     def open_frames(self, source: str) -> Pipe[Frame]:
         """A pipe for the framed log of the runtime, where one frame is one event whatever lines it has."""
-        return self._stdout.open_pipe(FrameParser(), self._frames_of(self._prefix(source)))
+        return self._stdout.open_pipe(self.pipes, FrameParser(), self._frames_of(self._prefix(source)))
 
     def write(self, line: str, *, in_tail: bool = True) -> None:
         """Write a line of the platform, which subscribers get in a form of its own."""

@@ -68,7 +68,7 @@ class Processes:
         self._freezer = Freezer(os.getpid())
         self._children: dict[str, Child] = {}
         self._names: dict[int, str] = {}
-        self._pipes: list[Pipe[bytes] | Pipe[Frame]] = []
+        self._pipes: dict[int, Pipe[bytes] | Pipe[Frame]] = {}
 
     def launch_runtime(self, dispatch: Dispatch) -> None:
         """Start the runtime; a failure is dispatched."""
@@ -97,13 +97,13 @@ class Processes:
     def _launch_runtime(self, argv: tuple[str, ...], environ: Mapping[str, str]) -> None:
         out, err = self._open_pipes(Category.FUNCTION, "function")
         frames = self._log.open_frames("function")
-        self._pipes.append(frames)
+        self._pipes[frames.fileno()] = frames
         environ = {**environ, LOG_FD_VARIABLE: str(frames.child_end)}
         self._launch(_RUNTIME, argv, environ, Outputs(out.child_end, err.child_end, frames.child_end))
 
     def _open_pipes(self, category: Category, source: str) -> tuple[Pipe[bytes], Pipe[bytes]]:
         pipes = self._log.open_pipes(category, source)
-        self._pipes += pipes
+        self._pipes.update((pipe.fileno(), pipe) for pipe in pipes)
         return pipes
 
     def _launch(self, name: str, argv: tuple[str, ...], environ: Mapping[str, str], outputs: Outputs) -> None:
@@ -161,15 +161,15 @@ class Processes:
 
     def drain_output(self) -> None:
         """Forward everything that has been written so far."""
-        for pipe in self._pipes:
-            pipe.drain()
+        for fd in self._log.pipes.ready():
+            self._pipes[fd].drain()
 
     def clear(self) -> None:
         """Kill whatever is left, forward the last of its output, and forget it all."""
         for child in self._children.values():
             child.signal_group(signal.SIGKILL)
         kill_descendants()
-        for pipe in self._pipes:
+        for pipe in self._pipes.values():
             pipe.close()
         self._memory.close()
         self._children.clear()

@@ -50,15 +50,17 @@ class Console:
         self._poll = select.poll()
         self._poll.register(fd, select.POLLOUT)
         self._backlog = bytearray()
+        self._deferred = False
         self._watched = False
         self._pipes: list[_Pausable] = []
         self._pipes_paused = False
         self._author_of_open_line: object = None
 
-    def open_pipe(self, splitter: Splitter[T], show: Callable[[list[T]], list[bytes]]) -> Pipe[T]:
+    def open_pipe(self, reactor: Reactor, splitter: Splitter[T], show: Callable[[list[T]], list[bytes]]) -> Pipe[T]:
         """A pipe for a child's output, which appears here.
 
         Args:
+            reactor: Watches the pipe.
             splitter: Makes events of the output.
             show: Gives the lines that appear for them.
         """
@@ -67,7 +69,7 @@ class Console:
             if lines := show(events):
                 self.write(lines, pipe)
 
-        pipe = Pipe(self._reactor, splitter, appear)
+        pipe = Pipe(reactor, splitter, appear)
         if self._pipes_paused:
             pipe.pause()
         self._pipes = [known for known in self._pipes if not known.closed]
@@ -85,13 +87,12 @@ class Console:
         if self._author_of_open_line not in (None, author):
             data = b"\n" + data
         self._author_of_open_line = None if data.endswith(b"\n") else author
-        if self._backlog:
-            self._backlog += data
-        elif (sent := self._send(data)) < len(data):
-            self._backlog += data[sent:]
-            self._watch()
-        if len(self._backlog) > _BACKLOG_BYTES and not self._pipes_paused:
-            self._pause_pipes()
+        self._backlog += data
+        if self._watched:
+            self._bound_backlog()
+        elif not self._deferred:
+            self._deferred = True
+            self._reactor.defer(self._send_deferred)
 
     def flush(self) -> None:
         """Wait until everything is written, as long as the reader reads on.
@@ -100,6 +101,14 @@ class Console:
         """
         while self._backlog and self._poll.poll(_PATIENCE_MILLISECONDS):
             self._send_backlog()
+
+    def _send_deferred(self) -> None:
+        self._deferred = False
+        self._send_backlog()
+        if self._backlog:
+            self._reactor.add(self._fd, self._on_writable, events=select.EPOLLOUT)
+            self._watched = True
+            self._bound_backlog()
 
     def _on_writable(self, _mask: int) -> None:
         self._send_backlog()
@@ -116,7 +125,7 @@ class Console:
             sent = self._send(view)
         del self._backlog[:sent]
 
-    def _send(self, data: bytes | memoryview) -> int:
+    def _send(self, data: memoryview) -> int:
         """Write as much of *data* as goes out without blocking; the number of bytes that need no further care."""
         sent = 0
         while sent < len(data) and self._poll.poll(0):
@@ -129,12 +138,8 @@ class Console:
                 return len(data)
         return sent
 
-    def _watch(self) -> None:
-        if not self._watched:
-            self._reactor.add(self._fd, self._on_writable, events=select.EPOLLOUT)
-            self._watched = True
-
-    def _pause_pipes(self) -> None:
-        self._pipes_paused = True
-        for pipe in self._pipes:
-            pipe.pause()
+    def _bound_backlog(self) -> None:
+        if len(self._backlog) > _BACKLOG_BYTES and not self._pipes_paused:
+            self._pipes_paused = True
+            for pipe in self._pipes:
+                pipe.pause()

@@ -90,6 +90,10 @@ class Pipe(Generic[T]):
         self.closed = False
         self.resume()
 
+    def fileno(self) -> int:
+        """The reading end."""
+        return self._read_end
+
     def pause(self) -> None:
         """Leave everything in the pipe from now on, so that its writers block once it is full."""
         if self._watched:

@@ -49,13 +49,14 @@ async def read(fd: int, count: int) -> bytes:
     return data
 
 
-def open_pipe(console: Console) -> Pipe[bytes]:
-    return console.open_pipe(LineSplitter(), list)
+def open_pipe(console: Console, reactor: Reactor) -> Pipe[bytes]:
+    return console.open_pipe(reactor, LineSplitter(), list)
 
 
-def start(console: Console, *words: str) -> int:
+def start(console: Console, reactor: Reactor, *words: str) -> int:
     argv = [sys.executable, "-I", str(ACTORS / "chatter.py"), *words]
-    return launch(argv, {}, "/", Outputs(open_pipe(console).child_end, open_pipe(console).child_end)).pid
+    out, err = (open_pipe(console, reactor) for _ in range(2))
+    return launch(argv, {}, "/", Outputs(out.child_end, err.child_end)).pid
 
 
 def exit_code(pid: int) -> int:
@@ -72,7 +73,7 @@ async def test_lines_of_children_that_write_at_once_never_mix(ends: list[int]) -
     count = 300
     async with pumped() as reactor:
         console = Console(ends[1], reactor)
-        pids = [start(console, f"torn:{name}:{count}") for name in names]
+        pids = [start(console, reactor, f"torn:{name}:{count}") for name in names]
         expected = {name: [f"{name} {n} {name * 20} {name}\n".encode() for n in range(count)] for name in names}
         size = sum(len(line) for lines in expected.values() for line in lines)
 
@@ -84,7 +85,7 @@ async def test_lines_of_children_that_write_at_once_never_mix(ends: list[int]) -
 
 async def test_a_line_of_ten_megabytes_arrives_as_it_was_written(ends: list[int]) -> None:
     async with pumped() as reactor:
-        pid = start(Console(ends[1], reactor), f"long:{10 * MEBIBYTE}", "out:y\n")
+        pid = start(Console(ends[1], reactor), reactor, f"long:{10 * MEBIBYTE}", "out:y\n")
 
         seen = await read(ends[0], 10 * MEBIBYTE + 2)
 
@@ -141,10 +142,10 @@ async def test_nothing_overtakes_what_waits_for_the_reader(ends: list[int]) -> N
 async def test_children_have_to_wait_while_too_much_is_unread(ends: list[int]) -> None:
     async with pumped() as reactor:
         console = Console(ends[1], reactor)
-        early = open_pipe(console)
+        early = open_pipe(console, reactor)
         filling = b"x" * (2 * MEBIBYTE) + b"\n"
         console.write([filling])
-        late = open_pipe(console)
+        late = open_pipe(console, reactor)
         for pipe in (early, late):
             os.write(pipe.child_end, b"from a child\n")
             pipe.drain()
@@ -162,7 +163,7 @@ async def test_output_that_nobody_can_read_any_more_is_dropped(ends: list[int]) 
     async with pumped() as reactor:
         console = Console(ends[0], reactor)
         console.write([b"x" * MEBIBYTE, b"\n"])
-        pid = start(console, "out:heard by nobody\n", "exit:6")
+        pid = start(console, reactor, "out:heard by nobody\n", "exit:6")
 
         assert exit_code(pid) == 6
 
@@ -173,7 +174,7 @@ async def test_a_reader_that_goes_away_in_the_middle_ends_the_wait(ends: list[in
         console.write([b"x" * (2 * MEBIBYTE), b"\n"])
         os.close(ends.pop(0))
 
-        pid = start(console, f"long:{MEBIBYTE}", "exit:6")
+        pid = start(console, reactor, f"long:{MEBIBYTE}", "exit:6")
         with trio.fail_after(PATIENCE):
             assert await trio.to_thread.run_sync(os.waitpid, pid, 0) == (pid, 6 << 8)
 

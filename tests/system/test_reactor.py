@@ -180,3 +180,55 @@ async def test_what_a_callback_raises_reaches_whoever_pumps() -> None:
 
     reactor.close()
     close(*pipe)
+
+
+async def test_a_group_is_served_with_the_rest_and_tells_alone_what_is_ready_in_it() -> None:
+    reactor = Reactor()
+    group = reactor.open_group()
+    quiet, ready, outside = os.pipe(), ready_pipe(), ready_pipe()
+    called = trio.Event()
+
+    def on_ready(_mask: int) -> None:
+        group.remove(ready[0])
+        called.set()
+
+    group.add(quiet[0], lambda _: None)
+    group.add(ready[0], on_ready)
+    reactor.add(outside[0], lambda _: reactor.remove(outside[0]))
+
+    assert group.ready() == [ready[0]]
+
+    async with pumping(reactor):
+        await called.wait()
+
+    close(*quiet, *ready, *outside)
+
+
+async def test_what_is_deferred_comes_after_everything_that_is_ready() -> None:
+    reactor = Reactor()
+    pipes = [ready_pipe(), ready_pipe()]
+    order: list[str] = []
+
+    def on_ready(fd: int, _mask: int) -> None:
+        order.append("called")
+        reactor.defer(lambda: order.append("deferred"))
+        reactor.remove(fd)
+
+    for reading, _ in pipes:
+        reactor.add(reading, partial(on_ready, reading))
+    async with pumping(reactor):
+        await trio.testing.wait_all_tasks_blocked()
+
+    assert order == ["called", "called", "deferred", "deferred"]
+    close(*pipes[0], *pipes[1])
+
+
+def test_outside_of_a_round_nothing_is_deferred() -> None:
+    reactor = Reactor()
+    order = ["before"]
+
+    reactor.defer(lambda: order.append("deferred"))
+    order.append("after")
+
+    assert order == ["before", "deferred", "after"]
+    reactor.close()
