@@ -55,11 +55,13 @@ class Log:
     def write(self, line: str, *, in_tail: bool = True) -> None:
         """Write a line of the platform, which subscribers get in a form of its own."""
         # The name of an extension may be any bytes, as a file's may.
-        data = line.encode(errors="surrogateescape")
+        lines = [line.encode("utf-8", "surrogateescape")]
         if in_tail:
-            self.tail.add([data])
-        prefix = self._prefix("platform")
-        self._stdout.write([prefix + part for part in data.splitlines(keepends=True)] if prefix else [data])
+            self.tail.add(lines)
+        if self._prefixed:
+            prefix = self._prefix("platform")
+            lines = [prefix + part for part in lines[0].splitlines(keepends=True)]
+        self._stdout.write(lines)
 
     def end_of_process(self) -> None:
         """A process has ended: subscribers wait no longer for what it wrote (AWS: Telemetry API, "Buffering")."""

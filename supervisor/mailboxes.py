@@ -20,6 +20,8 @@ class Mailboxes:
         self._runtime: deque[Exchange] = deque()
         self._extensions: dict[str, Exchange] = {}
         self._owed: dict[str, SendShutdown] = {}
+        self._latest_invoke = ("", 0.0)
+        self._invoke_event = b""
 
     def park_runtime(self, poll: Exchange) -> None:
         """Keep *poll* until an invocation is sent."""
@@ -52,8 +54,11 @@ class Mailboxes:
 
     def send_invoke(self, order: SendInvoke) -> None:
         """Answer an extension's poll with an INVOKE event."""
-        deadline_ms = self._clock.epoch_ms(order.deadline)
-        event = extensions_api.invoke_event(order.invocation, deadline_ms, new_uuid())
+        invoke = order.invocation.invocation_id, order.deadline
+        if self._latest_invoke != invoke:
+            self._latest_invoke = invoke
+            self._invoke_event = extensions_api.invoke_event(order.invocation, self._clock.epoch_ms(order.deadline))
+        event = extensions_api.next_event(self._invoke_event, new_uuid())
         self._extensions.pop(order.extension_id).answer(event)
 
     def send_shutdown(self, order: SendShutdown) -> None:

@@ -5,6 +5,7 @@ order of the output.
 """
 
 import logging
+import math
 from collections.abc import Callable
 
 from supervisor.lifecycle.milestones import (
@@ -28,11 +29,17 @@ from supervisor.telemetry.subscription import Subscription
 
 _MEGABYTE = 1024 * 1024
 
-_AFTER_OUTPUT = (InvocationStarted, InvocationReported, InitReported)
+_AFTER_OUTPUT = frozenset({InvocationStarted, InvocationReported, InitReported})
 """What is told after everything that was written before it."""
 
-_MEASURED = (InitReported, InvocationReported, ShutdownStarted)
+_MEASURED = frozenset({InitReported, InvocationReported, ShutdownStarted})
 """When the memory is measured; the last of them is the last look at those who are about to end."""
+
+_OF_INIT = frozenset({InitStarted, ExtensionReported, InitReported})
+
+_MEASURED_AGAIN_AFTER_SECONDS = 0.005
+"""So long a measurement is good enough for further reports: in that time the kernel hands out ten megabytes, and the
+next measurement, which asks for the peak, finds them. Ours."""
 
 _log = logging.getLogger(__name__)
 
@@ -58,28 +65,34 @@ class Report:
         self._drain_output = drain_output
         self._clock = Clock()
         self._init_is_own = True
+        self._memory_used_mb = 0
+        self._measured_at = -math.inf
 
     def tell(self, milestone: Milestone) -> None:
         """Report *milestone*."""
         now = self._clock.now()
-        if isinstance(milestone, _AFTER_OUTPUT) or (
-            isinstance(milestone, RuntimeDone) and self._telemetry.is_listening
-        ):
+        kind = type(milestone)
+        if kind in _AFTER_OUTPUT or (kind is RuntimeDone and self._telemetry.is_listening):
             self._drain_output()
-        memory_used_mb = self._memory_used_mb() if isinstance(milestone, _MEASURED) else 0
+        if kind in _MEASURED:
+            self._measure(kind, now)
         if isinstance(milestone, InitStarted):
             self._init_is_own = milestone.phase is InitPhase.INIT
         elif isinstance(milestone, ShutdownEnded) and milestone.killed:
             names = ", ".join(milestone.killed)
             _log.warning("Killed at the deadline of the shutdown, because still running: %s", names)
-        self._telemetry.tell(milestone, now, memory_used_mb)
-        is_of_init = isinstance(milestone, InitStarted | ExtensionReported | InitReported)
-        self._write(self._format.milestone(milestone, now, memory_used_mb), is_of_init=is_of_init)
-        if isinstance(milestone, InvocationReported):
+        self._telemetry.tell(milestone, now, self._memory_used_mb)
+        line = self._format.milestone(milestone, now, self._memory_used_mb)
+        if line:
+            self._write(line, is_of_init=kind in _OF_INIT)
+        if kind is InvocationReported:
             self._lines.tail.complete()
 
-    def _memory_used_mb(self) -> int:
-        return max(1, -(-self._memory.peak() // _MEGABYTE))
+    def _measure(self, kind: type[Milestone], now: float) -> None:
+        if kind is InvocationReported and now < self._measured_at + _MEASURED_AGAIN_AFTER_SECONDS:
+            return
+        self._memory_used_mb = max(1, -(-self._memory.peak() // _MEGABYTE))
+        self._measured_at = now
 
     def deliver(self, then: Callable[[], None]) -> None:
         """Let subscribers have everything that was told so far, and call *then*, after a bounded time in any case."""
@@ -111,5 +124,4 @@ class Report:
 
     def _write(self, line: str, *, is_of_init: bool) -> None:
         """Write *line*; what the platform says of an init on its own is in no invocation's tail (recorded on AWS)."""
-        if line:
-            self._lines.write(line, in_tail=not (is_of_init and self._init_is_own))
+        self._lines.write(line, in_tail=not (is_of_init and self._init_is_own))

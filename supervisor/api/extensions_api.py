@@ -110,8 +110,8 @@ def registration(extension_id: str, function: dict[str, str]) -> Response:
     return Response(200, (JSON, ("Lambda-Extension-Identifier", extension_id)), render_json(function))
 
 
-def invoke_event(invocation: Invocation, deadline_ms: int, event_id: str) -> Response:
-    """Tell an extension of an invocation; *deadline_ms* is in epoch milliseconds."""
+def invoke_event(invocation: Invocation, deadline_ms: int) -> bytes:
+    """What every extension is told of an invocation; *deadline_ms* is in epoch milliseconds."""
     event: dict[str, object] = {
         "eventType": "INVOKE",
         "deadlineMs": deadline_ms,
@@ -120,7 +120,12 @@ def invoke_event(invocation: Invocation, deadline_ms: int, event_id: str) -> Res
     }
     if invocation.trace_id:
         event["tracing"] = {"type": "X-Amzn-Trace-Id", "value": invocation.trace_id}
-    return Response(200, (JSON, ("Lambda-Extension-Event-Identifier", event_id)), render_json(event))
+    return render_json(event)
+
+
+def next_event(event: bytes, event_id: str) -> Response:
+    """Hand *event* to one of the extensions."""
+    return Response(200, (JSON, ("Lambda-Extension-Event-Identifier", event_id)), event)
 
 
 def shutdown_event(reason: ShutdownReason, deadline_ms: int) -> Response:

@@ -7,6 +7,7 @@ from typing import Final, cast
 
 from supervisor.errors import ProtocolError
 from supervisor.lifecycle.invocation import Payload
+from supervisor.values import frozen
 
 _BODILESS: Final = frozenset({204, 304})
 """Answers with these end with their head, and say no length (RFC 9110, 8.6, 15.3.5 and 15.4.5)."""
@@ -54,7 +55,7 @@ class Request:
     version: str = "1.1"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Response:
     """One answer. What frames its body, `Date` and `Connection` are the server's business and not in *headers*."""
 
@@ -82,9 +83,13 @@ class Response:
         return text.encode("latin-1", "replace")
 
 
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+"""Made once: `json.dumps` would make one for each value."""
+
+
 def render_json(value: object) -> bytes:
     """Render *value* as the platform does: compact, one final newline, escaped as Go does."""
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    text = _ENCODER.encode(value)
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return (text + "\n").encode("utf-8", "surrogatepass")

@@ -4,7 +4,6 @@ import base64
 import binascii
 import json
 import re
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qs, unquote
 
@@ -19,6 +18,7 @@ from supervisor.lifecycle.invocation import (
     PlatformError,
     Unavailable,
 )
+from supervisor.values import frozen
 
 REQUEST_BYTES: Final = 6 * 1024 * 1024
 """The payload of a synchronous invocation (AWS: Lambda quotas, "Invocation payload")."""
@@ -53,7 +53,7 @@ _CAPITAL_MESSAGE: Final = frozenset({"ServiceException"})
 """The exceptions whose text stands under `Message`, not `message` (the service's API model)."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Identifiers:
     """Fresh identifiers, for what a request does not name itself."""
 
@@ -62,7 +62,7 @@ class Identifiers:
     trace_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Target:
     """What a path names: a function, and whether it is that of the old asynchronous call, `InvokeAsync`."""
 
@@ -133,16 +133,29 @@ def _document(body: Payload) -> Payload:
     if not body:
         return b"{}"
     try:
-        json.loads(bytes(body) if isinstance(body, memoryview) else body, parse_constant=_refuse_constant)
+        _check_json(body)
     except (ValueError, RecursionError) as error:
         text = f"Could not parse request body into json: Could not parse payload into json: {error}"
         raise ProtocolError(400, "InvalidRequestContentException", text) from None
     return body
 
 
+def _check_json(body: Payload) -> None:
+    """Raise ValueError or RecursionError unless *body* is JSON."""
+    try:
+        _DECODER.decode(str(body, "utf-8"))
+    except ValueError:
+        # Perhaps it is UTF-16 or UTF-32, which are found out.
+        json.loads(bytes(body), parse_constant=_refuse_constant)
+
+
 def _refuse_constant(name: str) -> None:
     """Python's parser knows three numbers that JSON does not."""
     raise ValueError(f"{name} is not JSON")
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant)
+"""Made once: `json.loads` would make one for each payload."""
 
 
 def _arn(function_name: str, query: str, function: Function) -> str:

@@ -1,25 +1,24 @@
 """Everything that the lifecycle can order, in the imperative. The environment performs the orders one after another."""
 
-from dataclasses import dataclass
-
 from supervisor.lifecycle.invocation import Invocation, Outcome
 from supervisor.lifecycle.milestones import Milestone
 from supervisor.lifecycle.states import ShutdownReason
+from supervisor.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class LaunchExtension:
     """Start the external extension *name*."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class LaunchRuntime:
     """Start the runtime."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class SendInvocation:
     """Give *invocation* to one waiting poll of the runtime; *deadline* is on the lifecycle's clock."""
 
@@ -27,7 +26,7 @@ class SendInvocation:
     deadline: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class SendInvoke:
     """Give the INVOKE event to the waiting poll of the extension."""
 
@@ -36,7 +35,7 @@ class SendInvoke:
     deadline: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class SendShutdown:
     """Give the SHUTDOWN event to the waiting poll of the extension."""
 
@@ -45,7 +44,7 @@ class SendShutdown:
     deadline: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class StartAnswer:
     """Let the caller of *invocation* read the response from now on, as it comes; `AnswerCaller` ends that."""
 
@@ -53,7 +52,7 @@ class StartAnswer:
     content_type: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class AnswerCaller:
     """Tell the caller of *invocation* how it went. Ordered exactly once for each invocation that arrived."""
 
@@ -61,46 +60,46 @@ class AnswerCaller:
     outcome: Outcome
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class FreezeEnvironment:
     """Stop every process where it stands."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class ThawEnvironment:
     """Let every process run on; when this has been done they run."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class TerminateRuntime:
     """SIGTERM to the runtime's process group."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class KillRuntime:
     """SIGKILL to the runtime's process group."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class KillExtension:
     """SIGKILL to the process group of the external extension *name*."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class DismissExtension:
     """SIGKILL to the extension *name*, which is not told of the end, as soon as it has what it subscribed to."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class ClearEnvironment:
     """Kill whatever process is left, close every connection of the peers, forget their identifiers."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class EndEnvironment:
     """The environment is over; nothing follows."""
 

@@ -1,35 +1,34 @@
 """Everything that can happen to an execution environment, in the past tense. Values only."""
 
-from dataclasses import dataclass
-
 from supervisor.lifecycle.exits import ExitStatus
 from supervisor.lifecycle.invocation import Invocation, Payload, StreamError
 from supervisor.lifecycle.states import ShutdownReason
+from supervisor.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class EnvironmentStarted:
     """The environment exists and Init may begin."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class InvocationArrived:
     """A caller asked for an invocation."""
 
     invocation: Invocation
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class RuntimePolled:
     """The runtime asked for the next invocation."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class RuntimePollDropped:
     """A runtime that waited for the next invocation closed its connection."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class ResponseStarted:
     """The runtime began to send a response; *streaming* when its caller may read along.
 
@@ -42,7 +41,7 @@ class ResponseStarted:
     content_type: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class ResponseModeRefused:
     """The runtime began to send a response in a mode that does not exist."""
 
@@ -50,7 +49,7 @@ class ResponseModeRefused:
     invocation_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class ResponseReceived:
     """The response that was started has arrived whole: *streamed_bytes* of it went by, the rest is in *payload*.
 
@@ -63,7 +62,7 @@ class ResponseReceived:
     streamed_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class ErrorStarted:
     """The runtime began to report that the function failed."""
 
@@ -71,7 +70,7 @@ class ErrorStarted:
     invocation_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class ErrorReceived:
     """The function's error that was started has arrived whole."""
 
@@ -79,17 +78,17 @@ class ErrorReceived:
     content_type: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class UploadOversized:
     """The response or error that was started is larger than the limit."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class UploadTruncated:
     """The response or error that was started broke off."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class RuntimeInitErrorReported:
     """The runtime could not initialise the function."""
 
@@ -98,7 +97,7 @@ class RuntimeInitErrorReported:
     error_type: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class ExtensionRegistered:
     """An extension asked to be registered; *extension_id* is the identifier it will get."""
 
@@ -107,21 +106,21 @@ class ExtensionRegistered:
     events: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class ExtensionPolled:
     """An extension asked for its next event."""
 
     extension_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class ExtensionPollDropped:
     """An extension that waited for its next event closed its connection."""
 
     extension_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class ExtensionInitErrorReported:
     """An extension could not initialise."""
 
@@ -129,7 +128,7 @@ class ExtensionInitErrorReported:
     error_type: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class ExtensionExitErrorReported:
     """An extension is about to exit because of an error."""
 
@@ -137,7 +136,7 @@ class ExtensionExitErrorReported:
     error_type: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class RuntimeLaunchFailed:
     """The runtime's process could not be started: *fault* is the wire name, *message* what the system said."""
 
@@ -145,14 +144,14 @@ class RuntimeLaunchFailed:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class RuntimeExited:
     """The runtime's process ended."""
 
     status: ExitStatus
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class ExtensionLaunchFailed:
     """An extension's process could not be started. *error_type* is `PermissionDenied` or `UnknownError`."""
 
@@ -161,7 +160,7 @@ class ExtensionLaunchFailed:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class ExtensionExited:
     """The process of an external extension ended."""
 
@@ -169,12 +168,12 @@ class ExtensionExited:
     status: ExitStatus
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class TimePassed:
     """The moment that `Lifecycle.deadline` named has come."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class ShutdownRequested:
     """Somebody wants the environment to end; asked again, it hurries."""
 

@@ -1,12 +1,12 @@
 """One invocation as it travels: what the caller sent, and what the caller gets."""
 
-from dataclasses import dataclass
+from supervisor.values import frozen
 
 Payload = bytes | bytearray | memoryview
 """The user's bytes. Nobody here decodes them."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Invocation:
     """One request to run the function.
 
@@ -35,7 +35,7 @@ class Invocation:
     wants_stream: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class StreamError:
     """What a function reports at the end of a streamed response: *error_type*, and *details*, mostly JSON."""
 
@@ -43,7 +43,7 @@ class StreamError:
     details: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class FunctionResponse:
     """The function's own answer, or what is left of it for a caller that has read along."""
 
@@ -57,7 +57,7 @@ class FunctionResponse:
         return self.stream_error is None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class FunctionError:
     """The error that the runtime reported, in the runtime's own words."""
 
@@ -65,7 +65,7 @@ class FunctionError:
     content_type: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class PlatformError:
     """The environment failed under the function: *error_type* and *message* are what the caller reads."""
 
@@ -73,7 +73,7 @@ class PlatformError:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Unavailable:
     """The invocation never began; *message* says why."""
 

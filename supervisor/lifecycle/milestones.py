@@ -3,11 +3,11 @@
 Moments are on the lifecycle's clock, durations in seconds. Nothing here knows a wire name of a record.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from supervisor.lifecycle.invocation import Invocation
 from supervisor.lifecycle.states import ShutdownReason
+from supervisor.values import frozen
 
 
 class InitPhase(StrEnum):
@@ -26,7 +26,7 @@ class Status(StrEnum):
     TIMEOUT = "timeout"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Ending:
     """How a phase ended; *error_type* is empty unless the status is an error or a failure."""
 
@@ -34,7 +34,7 @@ class Ending:
     error_type: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Span:
     """A named part of a phase (AWS: Telemetry API schema reference, "Span")."""
 
@@ -43,14 +43,14 @@ class Span:
     duration: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class InitStarted:
     """An init began."""
 
     phase: InitPhase
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class InitRuntimeDone:
     """The runtime's part of an init is over."""
 
@@ -58,7 +58,7 @@ class InitRuntimeDone:
     ending: Ending
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class ExtensionReported:
     """What became of one extension in an init that is over."""
 
@@ -68,7 +68,7 @@ class ExtensionReported:
     error_type: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class InitReported:
     """An init is over, for the runtime and for every extension. The window for subscriptions closes on success."""
 
@@ -77,7 +77,7 @@ class InitReported:
     duration: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class InvocationStarted:
     """An invocation is about to be handed to the runtime and to the extensions; *waited* is its time in the line."""
 
@@ -85,7 +85,7 @@ class InvocationStarted:
     waited: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class RuntimeDone:
     """The runtime's part of an invocation is over."""
 
@@ -96,7 +96,7 @@ class RuntimeDone:
     spans: tuple[Span, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class InvocationReported:
     """An invocation is over, for the runtime and for every extension.
 
@@ -110,14 +110,14 @@ class InvocationReported:
     spans: tuple[Span, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class ShutdownStarted:
     """The processes are being stopped, for good or for a reset."""
 
     reason: ShutdownReason
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class ShutdownEnded:
     """The processes have been stopped; *killed* names the extensions that had to be killed at the deadline."""
 

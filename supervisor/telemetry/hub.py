@@ -115,6 +115,8 @@ class Telemetry:
 
     def tell(self, milestone: Milestone, now: float, max_memory_used_mb: int = 0) -> None:
         """Tell *milestone*; an invocation's report comes with the memory that was needed at the peak, in MB."""
+        if not self.is_listening and isinstance(milestone, _OF_INVOCATIONS):
+            return
         match milestone:
             case InitStarted():
                 self._open()

@@ -66,7 +66,7 @@ def end_and_report(milestone: InvocationReported, memory_size: int, max_memory_u
     ]
     if milestone.init_duration is not None:
         fields.append(f"Init Duration: {milestone.init_duration * 1000:.2f} ms")
-    fields += _ending(milestone.ending) or [""]
+    fields += _ending(milestone.ending) or ("",)
     return f"END RequestId: {request_id}\n" + "\t".join(fields) + "\n"
 
 

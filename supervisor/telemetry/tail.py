@@ -23,8 +23,7 @@ class LogTail:
         if self._is_complete:
             self._is_complete = False
             self._log.clear()
-        for line in lines:
-            self._log += line
+        self._log += b"".join(lines)
         if len(self._log) > TAIL_BYTES:
             del self._log[:-TAIL_BYTES]
 

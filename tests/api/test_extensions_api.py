@@ -122,7 +122,7 @@ def test_the_account_is_told_to_those_who_ask_for_it_by_its_exact_name(features:
 def test_an_invoke_event_has_the_keys_in_the_order_of_the_platform() -> None:
     invocation = Invocation("8d6e", b"payload", "arn:1", trace_id="Root=1-2-3")
 
-    event = extensions_api.invoke_event(invocation, 1795459898216, ID)
+    event = extensions_api.next_event(extensions_api.invoke_event(invocation, 1795459898216), ID)
 
     assert event.status == 200
     assert event.headers == (("Content-Type", "application/json"), ("Lambda-Extension-Event-Identifier", ID))
@@ -134,9 +134,9 @@ def test_an_invoke_event_has_the_keys_in_the_order_of_the_platform() -> None:
 
 @pytest.mark.rule("extensions-api/no-trace-no-tracing")
 def test_an_invoke_event_without_a_trace_has_no_key_for_it() -> None:
-    event = extensions_api.invoke_event(Invocation("8d6e"), 0, ID)
+    event = extensions_api.invoke_event(Invocation("8d6e"), 0)
 
-    assert "tracing" not in json.loads(bytes(event.body))
+    assert "tracing" not in json.loads(event)
 
 
 def test_a_shutdown_event_is_text_without_a_final_newline() -> None:
