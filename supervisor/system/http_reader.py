@@ -10,6 +10,7 @@ from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrad
 
 from supervisor.api.http import TEXT, Request, Response
 from supervisor.system.http_exchange import Exchange, WayBack
+from supervisor.system.http_heads import Heads
 
 HEAD_BYTES: Final = 1536 * 1024
 """How large a head may be, counted in steps of a read. Runtimes send an X-Ray cause of up to 1 MiB in one header
@@ -27,8 +28,10 @@ class RequestReader:
     """
 
     __slots__ = (
+        "_at_start",
         "_between_bytes",
         "_headers",
+        "_heads",
         "_latest",
         "_parser",
         "_target",
@@ -42,12 +45,32 @@ class RequestReader:
         self.arrived: deque[Exchange] = deque()
         self.refusal: Response | None = None
         self._latest: Exchange | None = None
+        self._heads = Heads()
+        self._at_start: bool
         self._target: bytes
         self._headers: dict[str, str]
         self._restart()
 
     def feed(self, data: bytes) -> None:
         """Read on."""
+        at_start = self._at_start
+        if at_start and (known := self._heads.request(data)) is not None:
+            request, keep_alive = known
+            exchange = Exchange(self._way_back, request, keep_alive=keep_alive)
+            exchange.finished = True
+            self.arrived.append(exchange)
+            return
+        self._parse(data)
+        self._at_start = at_start and self._is_whole(data)
+
+    def _is_whole(self, data: bytes) -> bool:
+        """Whether *data*, which is parsed, was one request, no less and no more. Then its head is remembered."""
+        if len(self.arrived) != 1 or not self.arrived[0].finished:
+            return False
+        exchange = self.arrived[0]
+        return self._heads.remember(data, exchange.request, keep_alive=exchange.keep_alive)
+
+    def _parse(self, data: bytes) -> None:
         self._between_bytes += len(data)
         while data:
             try:
@@ -148,6 +171,7 @@ class RequestReader:
         self._target = b""
         self._headers = {}
         self._between_bytes = 0
+        self._at_start = True
 
     def _refuse(self, response: Response) -> None:
         if self._latest is not None and self.arrived:
