@@ -15,7 +15,7 @@ _HIGHEST_PORT: Final = 65_535
 _ADDRESS: Final = re.compile(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9._-]*)):(?P<port>[0-9]{1,5})")
 _WHOLE_NUMBER: Final = re.compile(r"[0-9]{1,9}")
 _DECIMAL_NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]+)?")
-_HTTP_URL: Final = re.compile(r"http://[!-~]+")
+_HTTP_URL: Final = re.compile(r"http://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?(?:/[!-~]*)?")
 _WORD: Final = re.compile(r"[!-~]+")
 
 

@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator
+from dataclasses import astuple
 from typing import Final
 
 import trio
@@ -101,7 +102,10 @@ class _Relay:
             await upstream.aclose()
         server.close()
         self._reactor.close()
-        _log.info("%s", service.counts)
+        _log.info(
+            "Relayed: invocations %d, responses %d, errors %d, seconds %.3f; unanswered %d",
+            *astuple(service.counts),
+        )
         return self._exit_code
 
     def _launch(self, environ: dict[str, str]) -> bool:

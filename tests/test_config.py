@@ -93,6 +93,10 @@ def test_events_are_configured_by_their_own_options() -> None:
             ("--event-on-failure", "https://host/"),
             "must be the path of a file or a URL that begins with http://, not 'https://host/'",
         ),
+        (
+            ("--event-on-success", "http://[/"),
+            "must be the path of a file or a URL that begins with http://, not 'http://[/'",
+        ),
         (("--event-drain-timeout", "901"), "must be a number of seconds from 0 to 900, not '901'"),
     ],
 )

@@ -45,15 +45,15 @@ class RelayCounts:
         invocations: Invocations that the runtime was given.
         responses: Responses of the function that the platform took.
         errors: Errors of the function that the platform took, those of its init included.
-        unreachable: Requests that did not reach the platform, or whose answer did not come.
         seconds: From the delivery of an invocation to the last byte of the response or the error, all together.
+        unreachable: Requests that did not reach the platform, or whose answer did not come.
     """
 
     invocations: int = 0
     responses: int = 0
     errors: int = 0
-    unreachable: int = 0
     seconds: float = 0.0
+    unreachable: int = 0
 
 
 class RelayService:

@@ -134,7 +134,7 @@ class RecordSender:
                 response = await self._transport.handle_async_request(request)
                 await response.aread()
                 status = response.status_code
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise NotTakenError(str(error) or type(error).__name__) from None
         if not status:
             raise NotTakenError(f"there was no answer within {REQUEST_SECONDS:g} s")

@@ -66,6 +66,18 @@ async def test_a_server_that_fails_is_asked_again() -> None:
     assert (taken, len(listener.requests)) == ([True], 3)
 
 
+@pytest.mark.parametrize("url", ["http://127.0.0.1:99999/", "http://127.0.0.1:1/"])
+async def test_a_server_that_cannot_be_there_is_no_defect_of_ours(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    sender, taken = RecordSender(url, AT_ONCE), list[bool]()
+
+    async with sending(sender):
+        sender.send(b"{}", taken.append)
+        await sender.settled()
+
+    assert taken == [False]
+    assert caplog.messages[-1].startswith(f"A record is not taken at {url} (")
+
+
 async def test_what_nobody_takes_is_given_up_and_shown(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     sender, taken = RecordSender(str(tmp_path / "no" / "folder"), AT_ONCE), list[bool]()
 
