@@ -27,7 +27,7 @@ from supervisor.lifecycle.model import Settings
 from supervisor.log import Log
 from supervisor.once import Once, read_invocation
 from supervisor.option import Option
-from supervisor.option_values import Address
+from supervisor.option_values import Address, IdleAction
 from supervisor.processes import Commands, Processes
 from supervisor.readings import Readings
 from supervisor.report import Report
@@ -141,6 +141,9 @@ class Application:
                 queue_size=config.queue_size,
                 init_limit=config.init_timeout,
                 freeze=config.freeze,
+                init_on_demand=config.init_on_demand,
+                idle_timeout=config.idle_timeout,
+                ends_when_idle=config.idle_action is IdleAction.EXIT,
             ),
             self._processes,
             report,

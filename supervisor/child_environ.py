@@ -58,8 +58,6 @@ RUNTIME_DEFAULTS: Final = {
 """What the runtime of an image gets unless the image says otherwise (recorded on AWS; RIE 1.170 does so for managed
 instances)."""
 
-INITIALIZATION_TYPE: Final = "on-demand"
-
 
 def runtime_environ(given: Mapping[str, str], function: Function, runtime_api: str) -> dict[str, str]:
     """The variables of the runtime.
@@ -106,7 +104,7 @@ def _platform_variables(function: Function, runtime_api: str) -> dict[str, str]:
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
         "AWS_LAMBDA_FUNCTION_VERSION": function.version,
-        "AWS_LAMBDA_INITIALIZATION_TYPE": INITIALIZATION_TYPE,
+        "AWS_LAMBDA_INITIALIZATION_TYPE": function.initialization_type.value,
         "AWS_LAMBDA_RUNTIME_API": runtime_api,
         "AWS_REGION": function.region,
     }

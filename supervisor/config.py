@@ -13,13 +13,21 @@ from supervisor import event_options, options
 from supervisor.asynchronous.policy import Policy
 from supervisor.command_line import Choices, CommandLine
 from supervisor.errors import UsageError
-from supervisor.function import Function
+from supervisor.function import Function, InitializationType
+from supervisor.lifecycle.limits import INIT_AHEAD_SECONDS
 from supervisor.option import Option
-from supervisor.option_values import Address, LogLevel
+from supervisor.option_values import Address, IdleAction, InitMode, LogLevel
 from supervisor.runtime_command import Image, RuntimeCommand, runtime_command
 
 LOOPBACK: Final = "127.0.0.1"
 """Where a relay listens: the runtime is beside us."""
+
+_INITIALIZATION_TYPES: Final = {
+    InitMode.EAGER: InitializationType.ON_DEMAND,
+    InitMode.ON_DEMAND: InitializationType.ON_DEMAND,
+    InitMode.PROVISIONED_CONCURRENCY: InitializationType.PROVISIONED_CONCURRENCY,
+    InitMode.SNAP_START: InitializationType.SNAP_START,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,9 @@ class Config:
         queue_size: How many invocations may wait while one runs.
         init_timeout: The limit of an init that runs on its own, in seconds.
         events: What counts for invocations of the type `Event`.
+        init_on_demand: Whether Init waits for the first invocation.
+        idle_timeout: After how many seconds without an invocation the environment is shut down; None is never.
+        idle_action: What follows then.
         freeze: Whether the processes are stopped while there is nothing to do.
         raw_payload: Whether a payload may be something else than JSON.
         stream_bandwidth: In bytes a second, after the first 6 MiB of a streamed response; 0 for no limit.
@@ -82,6 +93,9 @@ class Config:
     queue_size: int
     init_timeout: float
     events: EventConfig
+    init_on_demand: bool
+    idle_timeout: float | None
+    idle_action: IdleAction
     freeze: bool
     raw_payload: bool
     stream_bandwidth: int
@@ -157,8 +171,9 @@ def read_config(command_line: CommandLine, environ: Mapping[str, str], image: Im
     choices = Choices(command_line, environ)
     _refuse_events_of_once(choices)
     command = runtime_command(command_line.command, environ, image)
+    function = _read_function(choices, command)
     return Config(
-        function=_read_function(choices, command),
+        function=function,
         command=command.argv,
         working_directory=command.working_directory,
         extensions_dir=os.path.normpath(os.path.join(image.working_directory, choices.value(options.EXTENSIONS_DIR))),
@@ -169,8 +184,11 @@ def read_config(command_line: CommandLine, environ: Mapping[str, str], image: Im
         runtime_api_address=choices.value(options.RUNTIME_API_ADDRESS),
         metrics_address=_address_for_others(choices, options.METRICS_ADDRESS),
         queue_size=choices.value(options.QUEUE_SIZE),
-        init_timeout=choices.value(options.INIT_TIMEOUT),
         events=_read_events(choices, image.working_directory),
+        init_timeout=_read_init_timeout(choices, function),
+        init_on_demand=choices.value(options.INIT) is InitMode.ON_DEMAND,
+        idle_timeout=choices.value(options.IDLE_TIMEOUT) if choices.is_given(options.IDLE_TIMEOUT) else None,
+        idle_action=choices.value(options.IDLE_ACTION),
         freeze=choices.value(options.FREEZE),
         raw_payload=choices.value(options.RAW_PAYLOAD),
         stream_bandwidth=choices.value(options.STREAM_BANDWIDTH) * 1024,
@@ -195,6 +213,7 @@ def _read_function(choices: Choices, command: RuntimeCommand) -> Function:
         account_id=choices.value(options.ACCOUNT_ID),
         log_group=choices.value(options.LOG_GROUP_NAME) or f"/aws/lambda/{name}",
         log_stream=choices.value(options.LOG_STREAM_NAME) or _new_log_stream(version),
+        initialization_type=_INITIALIZATION_TYPES[choices.value(options.INIT)],
     )
 
 
@@ -226,6 +245,14 @@ def _read_events(choices: Choices, working_directory: str) -> EventConfig:
         on_failure=choices.value(event_options.EVENT_ON_FAILURE),
         drain_timeout=choices.value(event_options.EVENT_DRAIN_TIMEOUT),
     )
+
+
+def _read_init_timeout(choices: Choices, function: Function) -> float:
+    """The user's choice, or else the limit that Lambda has for this kind of initialization."""
+    chosen = choices.value(options.INIT_TIMEOUT)
+    if choices.is_given(options.INIT_TIMEOUT) or function.initialization_type is InitializationType.ON_DEMAND:
+        return chosen
+    return max(INIT_AHEAD_SECONDS, function.timeout)
 
 
 def _new_log_stream(version: str) -> str:

@@ -1,6 +1,15 @@
 """The settings of the function, as values. Who reads them from where is `config`'s matter."""
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class InitializationType(StrEnum):
+    """How the environments of a function come to be (AWS: Environment variables, `AWS_LAMBDA_INITIALIZATION_TYPE`)."""
+
+    ON_DEMAND = "on-demand"
+    PROVISIONED_CONCURRENCY = "provisioned-concurrency"
+    SNAP_START = "snap-start"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +26,7 @@ class Function:
         account_id: The AWS account of its ARN.
         log_group: Where its log lines would go in CloudWatch Logs.
         log_stream: The part of the log group that belongs to this environment.
+        initialization_type: How this environment comes to be.
     """
 
     name: str
@@ -28,3 +38,4 @@ class Function:
     account_id: str
     log_group: str
     log_stream: str
+    initialization_type: InitializationType = InitializationType.ON_DEMAND

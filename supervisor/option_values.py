@@ -6,8 +6,8 @@ Each parser raises ValueError, whose text continues the name of the option: "mus
 
 import re
 from collections.abc import Callable
-from enum import IntEnum
-from typing import Final, NamedTuple
+from enum import IntEnum, StrEnum
+from typing import Final, NamedTuple, TypeVar
 
 _QUOTED_LENGTH: Final = 60
 _HIGHEST_PORT: Final = 65_535
@@ -32,6 +32,22 @@ class LogLevel(IntEnum):
     PANIC = 60
 
 
+class InitMode(StrEnum):
+    """When Init happens, and what an environment is told of that: on demand, or ahead of the first invocation."""
+
+    EAGER = "eager"
+    ON_DEMAND = "on-demand"
+    PROVISIONED_CONCURRENCY = "provisioned-concurrency"
+    SNAP_START = "snap-start"
+
+
+class IdleAction(StrEnum):
+    """What follows when an environment was idle for too long."""
+
+    RENEW = "renew"
+    EXIT = "exit"
+
+
 class Address(NamedTuple):
     """Where to listen. Port 0 lets the kernel choose a free one."""
 
@@ -40,6 +56,9 @@ class Address(NamedTuple):
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+Choice = TypeVar("Choice", bound=StrEnum)
 
 
 def quoted(text: str) -> str:
@@ -96,6 +115,18 @@ def paths(text: str) -> tuple[str, ...]:
 def names(text: str) -> tuple[str, ...]:
     """Names with commas between them."""
     return tuple(filter(None, (name.strip() for name in text.split(","))))
+
+
+def one_of(kind: type[Choice]) -> Callable[[str], Choice]:
+    """A parser of the values of *kind*."""
+
+    def parse(text: str) -> Choice:
+        try:
+            return kind(text)
+        except ValueError:
+            raise ValueError(f"must be one of {', '.join(kind)}, not {quoted(text)}") from None
+
+    return parse
 
 
 def log_level(text: str) -> LogLevel:

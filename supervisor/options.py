@@ -6,9 +6,11 @@ It reads neither the command line nor the environment: `command_line` does, by t
 from typing import Final
 
 from supervisor.event_options import EVENT_OPTIONS
-from supervisor.lifecycle.limits import INIT_SECONDS
+from supervisor.lifecycle.limits import INIT_AHEAD_SECONDS, INIT_SECONDS
 from supervisor.option import Option
 from supervisor.option_values import (
+    IdleAction,
+    InitMode,
     LogLevel,
     address,
     address_or_off,
@@ -16,6 +18,7 @@ from supervisor.option_values import (
     log_level,
     names,
     off_switch,
+    one_of,
     path,
     paths,
     seconds,
@@ -30,6 +33,9 @@ FUNCTION_TIMEOUT_LIMITS: Final = (1, 900)
 
 FUNCTION_MEMORY_LIMITS: Final = (128, 10_240)
 """The function's memory, in MB (AWS: Lambda quotas, "Function memory allocation")."""
+
+IDLE_TIMEOUT_LIMIT: Final = 1_000_000
+"""The longest idle timeout in seconds, eleven days. Ours: Lambda keeps no environment that long."""
 
 QUEUE_SIZE_LIMITS: Final = (0, 10_000)
 """Waiting invocations. Ours: Lambda documents none for one environment."""
@@ -114,13 +120,41 @@ QUEUE_SIZE: Final = Option(
     placeholder="NUMBER",
 )
 
+INIT: Final = Option(
+    one_of(InitMode),
+    "when Init happens: eager, at the start; on-demand, with the first invocation; provisioned-concurrency, at the "
+    "start and called that",
+    default="eager",
+    flags=("--init",),
+    variables=("SUPERVISOR_INIT",),
+    placeholder="WHEN",
+)
+
 INIT_TIMEOUT: Final = Option(
     seconds(FUNCTION_TIMEOUT_LIMITS[1]),
-    "how long Init may take before it is broken off and done again in the first invocation",
+    "how long Init may take before it is broken off and done again in the first invocation; with provisioned "
+    f"concurrency {INIT_AHEAD_SECONDS:g}, or the function's timeout if that is longer",
     default=f"{INIT_SECONDS:g}",
     flags=("--init-timeout",),
     variables=("SUPERVISOR_INIT_TIMEOUT",),
     placeholder="SECONDS",
+)
+
+IDLE_TIMEOUT: Final = Option(
+    seconds(IDLE_TIMEOUT_LIMIT),
+    "after how long without an invocation the environment is shut down; unset, never",
+    flags=("--idle-timeout",),
+    variables=("SUPERVISOR_IDLE_TIMEOUT",),
+    placeholder="SECONDS",
+)
+
+IDLE_ACTION: Final = Option(
+    one_of(IdleAction),
+    "what follows then: renew, the next invocation begins a fresh environment; exit, the supervisor ends",
+    default="renew",
+    flags=("--idle-action",),
+    variables=("SUPERVISOR_IDLE_ACTION",),
+    placeholder="ACTION",
 )
 
 FREEZE: Final = Option(
@@ -187,8 +221,11 @@ OPTIONS: Final[tuple[Option[object], ...]] = (
     WITHOUT_EXTENSIONS,
     ONCE,
     QUEUE_SIZE,
+    INIT,
     INIT_TIMEOUT,
     *EVENT_OPTIONS,
+    IDLE_TIMEOUT,
+    IDLE_ACTION,
     FREEZE,
     RAW_PAYLOAD,
     STREAM_BANDWIDTH,

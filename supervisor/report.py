@@ -78,6 +78,8 @@ class Report:
             self._measure(kind, now)
         if isinstance(milestone, InitStarted):
             self._init_is_own = milestone.phase is InitPhase.INIT
+            if self._init_is_own:
+                self._memory.begin()
         elif isinstance(milestone, ShutdownEnded) and milestone.killed:
             names = ", ".join(milestone.killed)
             _log.warning("Killed at the deadline of the shutdown, because still running: %s", names)

@@ -9,9 +9,9 @@ from supervisor.asynchronous.policy import Policy
 from supervisor.command_line import read_command_line
 from supervisor.config import Config, EventConfig, read_config
 from supervisor.errors import UsageError
-from supervisor.function import Function
+from supervisor.function import Function, InitializationType
 from supervisor.option import Option
-from supervisor.option_values import Address, LogLevel
+from supervisor.option_values import Address, IdleAction, LogLevel
 from supervisor.options import FUNCTION_SETTINGS, OPTIONS
 from supervisor.runtime_command import Image
 
@@ -57,6 +57,9 @@ def test_without_options_the_defaults_are_those_of_rie_and_lambda() -> None:
             on_failure="",
             drain_timeout=4.0,
         ),
+        init_on_demand=False,
+        idle_timeout=None,
+        idle_action=IdleAction.RENEW,
         freeze=True,
         raw_payload=False,
         stream_bandwidth=0,
@@ -215,6 +218,44 @@ def test_a_relative_extensions_folder_is_found_from_where_we_were_started() -> N
     assert read("--extensions-dir", "./build/../extensions/").extensions_dir == "/function/extensions"
 
 
+@pytest.mark.parametrize(
+    ("word", "initialization_type", "on_demand", "init_timeout"),
+    [
+        ("eager", InitializationType.ON_DEMAND, False, 10.0),
+        ("on-demand", InitializationType.ON_DEMAND, True, 10.0),
+        ("provisioned-concurrency", InitializationType.PROVISIONED_CONCURRENCY, False, 130.0),
+        ("snap-start", InitializationType.SNAP_START, False, 130.0),
+    ],
+)
+def test_how_init_happens_says_when_what_it_is_called_and_how_long_it_may_take(
+    word: str, initialization_type: InitializationType, on_demand: bool, init_timeout: float
+) -> None:
+    config = read("--init", word, AWS_LAMBDA_FUNCTION_TIMEOUT="60")
+
+    assert config.function.initialization_type is initialization_type
+    assert (config.init_on_demand, config.init_timeout) == (on_demand, init_timeout)
+
+
+@pytest.mark.rule("lifecycle/init-limit-ahead")
+def test_an_init_ahead_may_take_as_long_as_the_function_or_as_the_user_says() -> None:
+    ahead = {"SUPERVISOR_INIT": "provisioned-concurrency", "AWS_LAMBDA_FUNCTION_TIMEOUT": "900"}
+
+    assert read(**ahead).init_timeout == 900.0
+    assert read("--init-timeout", "7", **ahead).init_timeout == 7.0
+
+
+def test_an_idle_environment_lives_as_long_as_the_user_says() -> None:
+    config = read("--idle-timeout", "2.5", SUPERVISOR_IDLE_ACTION="exit")
+
+    assert (config.idle_timeout, config.idle_action) == (2.5, IdleAction.EXIT)
+
+
+@pytest.mark.parametrize(("words", "environ"), [(["--no-freeze"], {}), ([], {"SUPERVISOR_FREEZE": "0"})])
+def test_the_freeze_is_turned_off_by_a_flag_or_by_its_variable(words: list[str], environ: dict[str, str]) -> None:
+    assert not read(*words, **environ).freeze
+    assert read(SUPERVISOR_FREEZE="1").freeze
+
+
 def test_a_number_of_parallel_invocations_is_warned_of() -> None:
     assert read(AWS_LAMBDA_MAX_CONCURRENCY="4").warnings == (
         "AWS_LAMBDA_MAX_CONCURRENCY has no effect: managed instances are not emulated",
@@ -282,6 +323,12 @@ def test_a_log_level_that_only_the_function_understands_is_no_mistake() -> None:
         (["--init-timeout=0"], {}, "--init-timeout must be a number of seconds above 0 and up to 900, not '0'"),
         (["--init-timeout=nan"], {}, "--init-timeout must be a number of seconds above 0 and up to 900, not 'nan'"),
         (["--init-timeout=900.5"], {}, "--init-timeout must be a number of seconds above 0 and up to 900, not '900.5'"),
+        (
+            ["--init=lazy"],
+            {},
+            "--init must be one of eager, on-demand, provisioned-concurrency, snap-start, not 'lazy'",
+        ),
+        (["--idle-action", "stop"], {}, "--idle-action must be one of renew, exit, not 'stop'"),
         (["--extensions-dir="], {}, "--extensions-dir must be a path, not empty"),
         (
             ["--log-level", "loud"],

@@ -66,7 +66,7 @@ def _launch_failed(state: State, now: float) -> Effects:
     return _fail(state, now, Failure.of(Fault.EXTENSION_LAUNCH_ERROR, first.launch_error))
 
 
-def timer_due(state: State, now: float, timer: Timer | str) -> Effects:  # noqa: PLR0911 -- one row a timer
+def timer_due(state: State, now: float, timer: Timer | str) -> Effects:  # noqa: C901, PLR0911 -- one row a timer
     """The time of *timer* is up; a name is that of an extension whose error grace is over."""
     match timer:
         case Timer.INIT | Timer.INVOKE:
@@ -75,6 +75,8 @@ def timer_due(state: State, now: float, timer: Timer | str) -> Effects:  # noqa:
             return uploads.tell_truncation(state)
         case Timer.FREEZE:
             return ready.freeze(state, now)
+        case Timer.IDLE:
+            return _spin_down(state, now)
         case Timer.RUNTIME_GRACE | Timer.RUNTIME_SHARE:
             return shutdown.kill_runtime(state)
         case Timer.SHUTDOWN:
@@ -88,6 +90,13 @@ def timer_due(state: State, now: float, timer: Timer | str) -> Effects:  # noqa:
 def _time_out(state: State, now: float) -> Effects:
     text = f"Task timed out after {state.settings.timeout:.2f} seconds"
     yield from _fail(state, now, Failure(Ending(Status.TIMEOUT), text))
+
+
+def _spin_down(state: State, now: float) -> Effects:
+    """Nobody has needed the environment for so long that it goes; who needs one again gets a fresh one, or none."""
+    state.fresh = True
+    phase = Phase.SHUTDOWN if state.settings.ends_when_idle else Phase.RESET
+    yield from shutdown.begin(state, now, ShutdownReason.SPINDOWN, phase)
 
 
 def _end_error_grace(state: State, name: str) -> Effects:

@@ -29,6 +29,7 @@ def begin(state: State, now: float, phase: InitPhase) -> Effects:
     """Start an init: on its own under the init limit, inside an invocation under the function's timeout."""
     settings = state.settings
     state.phase = Phase.INIT
+    state.fresh = False
     state.init = Init(phase, now)
     state.extensions = {name: Extension(name, external=True) for name in settings.extensions}
     limit = settings.init_limit if phase is InitPhase.INIT else settings.timeout

@@ -27,7 +27,7 @@ def deliver(state: State, now: float) -> Effects:
     invoke.deadline = state.timers[Timer.INVOKE] = now + state.settings.timeout
     # What somebody had left to say when everything was stopped comes after the START.
     yield InvocationStarted(invoke.invocation, invoke.waited)
-    yield from ready.thaw(state, now)
+    yield from ready.end(state, now)
     for extension in state.extensions.values():
         if INVOKE in extension.events:
             yield from extension.hand_over(SendInvoke(extension.extension_id, invoke.invocation, invoke.deadline))

@@ -5,6 +5,9 @@ from typing import Final
 INIT_SECONDS: Final = 10.0
 """Init on demand: extension, runtime and function init together (AWS: Lambda execution environment, "Init phase")."""
 
+INIT_AHEAD_SECONDS: Final = 130.0
+"""Init with provisioned concurrency or SnapStart, unless the function's timeout is longer (same section)."""
+
 MAX_EXTENSIONS: Final = 10
 """Registered extensions of both kinds together (AWS: Using Lambda extensions; RIE 1.170 `MaxAgentsAllowed`)."""
 

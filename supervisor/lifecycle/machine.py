@@ -75,7 +75,7 @@ def _next_step(state: State) -> Callable[[State, float], Effects] | None:
         case Phase.READY if state.queue:
             return _next_invocation
         case Phase.COLD if state.queue:
-            return _next_invocation_with_init
+            return _init if state.fresh else _next_invocation_with_init
         case _:
             return None
 
@@ -83,6 +83,10 @@ def _next_step(state: State) -> Callable[[State, float], Effects] | None:
 def _next_invocation(state: State, now: float) -> Effects:
     _leave_line(state, now)
     yield from invoke.deliver(state, now)
+
+
+def _init(state: State, now: float) -> Effects:
+    return init.begin(state, now, InitPhase.INIT)
 
 
 def _next_invocation_with_init(state: State, now: float) -> Effects:
@@ -149,8 +153,8 @@ def _react(state: State, event: e.Event, now: float) -> Effects:  # noqa: C901, 
 
 
 def _started(state: State, now: float) -> Effects:
-    if state.phase is Phase.COLD:
-        yield from init.begin(state, now, InitPhase.INIT)
+    if state.phase is Phase.COLD and not state.settings.init_on_demand:
+        yield from _init(state, now)
 
 
 def _arrived(state: State, now: float, invocation: Invocation) -> Effects:

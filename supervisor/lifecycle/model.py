@@ -29,6 +29,9 @@ class Settings:
         queue_size: How many invocations may wait while another one runs.
         init_limit: The limit of an init that runs on its own.
         freeze: Whether the processes are stopped while there is nothing to do.
+        init_on_demand: Whether Init begins with the first invocation, instead of at the start.
+        idle_timeout: After so long without an invocation the environment is given up; None is never.
+        ends_when_idle: Whether that is the end, instead of a fresh environment for the next invocation.
     """
 
     timeout: float
@@ -36,6 +39,9 @@ class Settings:
     queue_size: int = 100
     init_limit: float = INIT_SECONDS
     freeze: bool = False
+    init_on_demand: bool = False
+    idle_timeout: float | None = None
+    ends_when_idle: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +187,7 @@ class Timer(Enum):
     INVOKE = auto()
     TRUNCATION = auto()
     FREEZE = auto()
+    IDLE = auto()
     RUNTIME_GRACE = auto()
     RUNTIME_SHARE = auto()
     SHUTDOWN = auto()
@@ -191,11 +198,13 @@ class Timer(Enum):
 class State:
     """One execution environment.
 
-    *held* is what is left of the times of extensions while it is *frozen*, in which none of them passes.
+    *fresh* is whether no init has been tried in it, *held* is what is left of the times of extensions while it is
+    *frozen*, in which none of them passes.
     """
 
     settings: Settings
     phase: Phase = Phase.COLD
+    fresh: bool = True
     runtime: Runtime = field(default_factory=Runtime)
     extensions: dict[str, Extension] = field(default_factory=dict)
     identified: dict[str, Extension] = field(default_factory=dict)

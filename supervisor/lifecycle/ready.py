@@ -13,8 +13,13 @@ from supervisor.lifecycle.states import Phase
 def begin(state: State, now: float) -> None:
     """Everyone has said next. When an invocation waits, this phase is over before anything comes of it."""
     state.phase = Phase.READY
-    if state.settings.freeze and not state.queue:
+    if state.queue:
+        return
+    settings = state.settings
+    if settings.freeze:
         state.timers[Timer.FREEZE] = now + FREEZE_AFTER_SECONDS
+    if settings.idle_timeout is not None:
+        state.timers[Timer.IDLE] = now + settings.idle_timeout
 
 
 def freeze(state: State, now: float) -> Effects:
@@ -26,9 +31,10 @@ def freeze(state: State, now: float) -> Effects:
     yield FreezeEnvironment()
 
 
-def thaw(state: State, now: float) -> Effects:
-    """The phase ends: let every process run, if it does not."""
+def end(state: State, now: float) -> Effects:
+    """There is something to do: let every process run, if it does not."""
     state.timers.pop(Timer.FREEZE, None)
+    state.timers.pop(Timer.IDLE, None)
     if state.frozen:
         state.frozen = False
         state.timers.update({name: now + seconds for name, seconds in state.held.items()})

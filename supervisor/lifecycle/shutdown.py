@@ -50,7 +50,7 @@ def begin(state: State, now: float, reason: ShutdownReason, phase: Phase) -> Eff
         any(extension.external for extension in registered),
         any(not extension.external for extension in registered),
     ]
-    yield from ready.thaw(state, now)
+    yield from ready.end(state, now)
     state.phase = phase
     state.stop = Stop(reason, now, now + total)
     state.timers = {Timer.SHUTDOWN: now + total}

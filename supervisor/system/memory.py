@@ -42,6 +42,10 @@ class Memory:
         self._peak = max(self._peak, self._measure())
         return self._peak
 
+    def begin(self) -> None:
+        """Forget the peak: a fresh environment begins."""
+        self._peak = 0
+
     def exited(self, peak: int) -> None:
         """Count a process that the reaper reports, with its *peak* in bytes, as one that lived beside those of now.
 

@@ -7,7 +7,6 @@ was recorded on AWS.)
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from supervisor.child_environ import INITIALIZATION_TYPE
 from supervisor.function import Function
 from supervisor.lifecycle.invocation import Invocation
 from supervisor.lifecycle.milestones import (
@@ -65,11 +64,12 @@ def contents(milestone: Milestone, api: Api, facts: Facts) -> Contents:
 
 
 def _init_contents(milestone: Milestone, facts: Facts) -> Contents:
+    function = facts.function
     match milestone:
         case InitStarted(phase):
-            return (("platform.initStart", {**_init(phase), **_instance(facts.function)}),)
+            return (("platform.initStart", {**_init(function, phase), **_instance(function)}),)
         case InitRuntimeDone(phase, ending):
-            return (("platform.initRuntimeDone", {**_init(phase), **_ending(ending)}),)
+            return (("platform.initRuntimeDone", {**_init(function, phase), **_ending(ending)}),)
         case ExtensionReported(name, state, events, error_type):
             extension: dict[str, object] = {"name": name, "state": state, "events": events}
             if error_type:
@@ -77,7 +77,7 @@ def _init_contents(milestone: Milestone, facts: Facts) -> Contents:
             return (("platform.extension", extension),)
         case InitReported(phase, ending, duration):
             metrics = {"durationMs": _milliseconds(duration)}
-            return (("platform.initReport", {**_init(phase), **_ending(ending), "metrics": metrics}),)
+            return (("platform.initReport", {**_init(function, phase), **_ending(ending), "metrics": metrics}),)
         case _:
             return ()
 
@@ -152,8 +152,8 @@ def _spans(spans: tuple[Span, ...], offset: float) -> Content:
     }
 
 
-def _init(phase: str) -> Content:
-    return {"initializationType": INITIALIZATION_TYPE, "phase": phase}
+def _init(function: Function, phase: str) -> Content:
+    return {"initializationType": function.initialization_type, "phase": phase}
 
 
 def _ending(ending: Ending) -> Content:

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 from supervisor.function import Function
 from supervisor.lifecycle.milestones import (
+    InitPhase,
     InitReported,
     InitStarted,
     InvocationReported,
@@ -118,8 +119,8 @@ class Telemetry:
         if not self.is_listening and isinstance(milestone, _OF_INVOCATIONS):
             return
         match milestone:
-            case InitStarted():
-                self._open()
+            case InitStarted(phase):
+                self._open(fresh=phase is InitPhase.INIT)
             case ShutdownStarted():
                 self.flush()
                 return
@@ -163,7 +164,9 @@ class Telemetry:
         """The subscribers run on."""
         self._delivery.thaw()
 
-    def _open(self) -> None:
+    def _open(self, *, fresh: bool) -> None:
+        if fresh:
+            self._subscriptions.close_all()
         self._subscriptions.begin_init()
         for subscriber in self._subscriptions:
             subscriber.buffer.resume()

@@ -6,7 +6,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from supervisor.function import Function
+from supervisor.function import Function, InitializationType
 from supervisor.lifecycle.milestones import (
     ExtensionReported,
     InitReported,
@@ -51,7 +51,7 @@ class TextFormat:
             case ExtensionReported():
                 return log_lines.extension(milestone)
             case InitReported():
-                return log_lines.init_report(milestone)
+                return log_lines.init_report(milestone, self._function.initialization_type)
             case _:
                 return ""
 
@@ -65,10 +65,11 @@ class JsonFormat:
 
     def __init__(self, function: Function, epoch: Callable[[float], float]) -> None:
         self._platform = Platform(function, epoch)
+        self._is_on_demand = function.initialization_type is InitializationType.ON_DEMAND
 
     def milestone(self, milestone: Milestone, now: float, max_memory_used_mb: int) -> str:
         """See `LogFormat`."""
-        if _is_below_info(milestone):
+        if self._is_below_info(milestone):
             return ""
         return _lines(self._platform.notice(milestone, now, max_memory_used_mb))
 
@@ -76,12 +77,15 @@ class JsonFormat:
         """See `LogFormat`."""
         return _lines(self._platform.subscription_notice(name, subscription, now, repeated=repeated))
 
-
-def _is_below_info(milestone: Milestone) -> bool:
-    """Whether the level is DEBUG: good ends, and the start of an init whose runtime version is not known."""
-    if isinstance(milestone, InitRuntimeDone | InitReported | RuntimeDone):
-        return milestone.ending.status is Status.SUCCESS
-    return isinstance(milestone, InitStarted)
+    def _is_below_info(self, milestone: Milestone) -> bool:
+        """Whether the level is DEBUG: good ends, and the start of an init whose runtime version is not known."""
+        match milestone:
+            case InitRuntimeDone() | RuntimeDone():
+                return milestone.ending.status is Status.SUCCESS
+            case InitReported():
+                return milestone.ending.status is Status.SUCCESS and self._is_on_demand
+            case _:
+                return isinstance(milestone, InitStarted)
 
 
 def _lines(notice: PlatformNotice) -> str:

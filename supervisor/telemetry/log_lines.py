@@ -6,6 +6,7 @@ Fields are separated by TAB; a REPORT without a status ends with one (AWS: Lambd
 import math
 from collections.abc import Sequence
 
+from supervisor.function import InitializationType
 from supervisor.lifecycle.milestones import (
     Ending,
     ExtensionReported,
@@ -34,9 +35,9 @@ def extension(milestone: ExtensionReported) -> str:
     return line + "\n"
 
 
-def init_report(milestone: InitReported) -> str:
+def init_report(milestone: InitReported, initialization_type: InitializationType) -> str:
     """INIT_REPORT; a good init on demand has none."""
-    if milestone.ending.status is Status.SUCCESS:
+    if milestone.ending.status is Status.SUCCESS and initialization_type is InitializationType.ON_DEMAND:
         return ""
     duration = f"INIT_REPORT Init Duration: {milestone.duration * 1000:.2f} ms"
     return "\t".join([duration, f"Phase: {milestone.phase}", *_ending(milestone.ending)]) + "\n"

@@ -98,6 +98,13 @@ class Subscriptions:
             self._subscribers.remove(subscriber)
         self._find_wanted()
 
+    def close_all(self) -> None:
+        """Close every subscription: those who subscribed were another environment's."""
+        for subscriber in self._subscribers:
+            subscriber.buffer.close()
+        self._subscribers.clear()
+        self._find_wanted()
+
     def _find_wanted(self) -> None:
         self.wanted = frozenset(
             category for subscriber in self._subscribers for category in subscriber.subscription.categories

@@ -1,6 +1,7 @@
 """A story: a lifecycle that is told what happens, and when. To compare what follows is left to the tests."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 
@@ -9,14 +10,17 @@ from supervisor.lifecycle.effects import Effect
 from supervisor.lifecycle.events import (
     EnvironmentStarted,
     Event,
+    ExtensionExited,
     ExtensionPolled,
     ExtensionRegistered,
     InvocationArrived,
     ResponseReceived,
     ResponseStarted,
+    RuntimeExited,
     RuntimePolled,
     TimePassed,
 )
+from supervisor.lifecycle.exits import ExitStatus
 from supervisor.lifecycle.invocation import Invocation
 from supervisor.lifecycle.machine import Lifecycle
 from supervisor.lifecycle.milestones import Ending, Status
@@ -44,10 +48,9 @@ class Story:
         *,
         timeout: float = TIMEOUT,
         queue_size: int = 100,
-        init_limit: float = 10.0,
-        freeze: bool = False,
+        **settings: Any,
     ) -> None:
-        self.lifecycle = Lifecycle(Settings(timeout, tuple(extensions), queue_size, init_limit, freeze))
+        self.lifecycle = Lifecycle(Settings(timeout, tuple(extensions), queue_size, **settings))
         self.now = 0.0
 
     def tell(self, *events: Event, at: float | None = None) -> Step:
@@ -91,17 +94,27 @@ def initialise(story: Story, externals: Mapping[str, str], internals: Mapping[st
     return story.tell(*registrations, RuntimePolled(), *(polled(name) for name in names))
 
 
+def cold(*extensions: str) -> Story:
+    """An environment whose first init has failed at once, at 0.0."""
+    story = Story(extensions)
+    story.tell(EnvironmentStarted(), *(ExtensionExited(name, ExitStatus(code=1)) for name in extensions))
+    if not extensions:
+        story.tell(RuntimeExited(ExitStatus(code=1)))
+    assert story.lifecycle.phase is Phase.COLD
+    return story
+
+
 def ready(
     externals: Mapping[str, str] | None = None,
     internals: Mapping[str, str] | None = None,
     *,
     timeout: float = TIMEOUT,
     queue_size: int = 100,
-    freeze: bool = False,
+    **settings: Any,
 ) -> Story:
     """An environment after half a second of Init. The mappings give each extension the events that it registers for."""
     externals, internals = externals or {}, internals or {}
-    story = Story(tuple(externals), timeout=timeout, queue_size=queue_size, freeze=freeze)
+    story = Story(tuple(externals), timeout=timeout, queue_size=queue_size, **settings)
     story.tell(EnvironmentStarted(), at=0.0)
     story.now = 0.5
     phase, _ = initialise(story, externals, internals)

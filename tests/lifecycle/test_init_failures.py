@@ -36,7 +36,7 @@ from supervisor.lifecycle.milestones import (
     ShutdownStarted,
 )
 from supervisor.lifecycle.states import Phase, ShutdownReason
-from tests.lifecycle.story import SUCCESS, Story, error, identifier, polled, registered
+from tests.lifecycle.story import SUCCESS, Story, cold, error, identifier, polled, registered
 
 FAILURE = ShutdownReason.FAILURE
 OK = ExitStatus(0)
@@ -80,7 +80,7 @@ exit_error_again = ExtensionExitErrorReported(identifier("x"), "Extension.Again"
 def test_whoever_fails_the_second_init_gives_the_caller_its_error(
     events: tuple[Event, ...], fault: str, text: str
 ) -> None:
-    story = Story(("x",))
+    story = cold("x")
     invocation = Invocation("first")
     story.tell(InvocationArrived(invocation))
     _, effects = story.tell(*events)
@@ -209,7 +209,7 @@ def test_an_internal_extension_may_report_an_error_before_the_runtime_exists() -
 
 
 def test_a_runtime_that_reported_an_init_error_and_stays_is_killed_after_half_a_second() -> None:
-    story = Story()
+    story = cold()
     invocation = Invocation("first")
     story.tell(InvocationArrived(invocation))
 

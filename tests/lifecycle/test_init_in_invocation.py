@@ -40,6 +40,7 @@ from tests.lifecycle.story import (
     SUCCESS,
     TIMED_OUT,
     Story,
+    cold,
     error,
     identifier,
     initialise,
@@ -178,13 +179,13 @@ def test_extensions_are_launched_anew_for_the_second_try_and_get_their_invoke_ev
     )
 
 
-def test_an_invocation_that_comes_before_the_environment_started_contains_the_init() -> None:
+def test_an_invocation_that_comes_before_the_environment_started_waits_for_its_init() -> None:
     story = Story()
     invocation = Invocation("first")
 
     assert story.tell(InvocationArrived(invocation)) == (
         Phase.INIT,
-        [InitStarted(InitPhase.INVOKE), LaunchRuntime()],
+        [InitStarted(InitPhase.INIT), LaunchRuntime()],
     )
     assert story.tell(EnvironmentStarted()) == (Phase.INIT, [])
     assert story.tell(RuntimePolled(), at=0.5)[0] is Phase.INVOKE
@@ -193,7 +194,7 @@ def test_an_invocation_that_comes_before_the_environment_started_contains_the_in
 @pytest.mark.rule("lifecycle/deadline-after-suppressed-init")
 @pytest.mark.rule("lifecycle/time-limit-after-suppressed-init")
 def test_after_an_init_of_two_seconds_the_function_has_its_whole_timeout_of_three() -> None:
-    story = Story()
+    story = cold()
     invocation = Invocation("first")
     story.tell(InvocationArrived(invocation), at=0.0)
     _, effects = story.tell(RuntimePolled(), at=2.0)
@@ -211,7 +212,7 @@ def test_after_an_init_of_two_seconds_the_function_has_its_whole_timeout_of_thre
 
 
 def test_an_init_that_uses_up_the_timeout_of_the_function_is_a_timeout_of_the_invocation() -> None:
-    story = Story(("x",))
+    story = cold("x")
     invocation = Invocation("first")
     story.tell(InvocationArrived(invocation), registered("x", "SHUTDOWN"), polled("x"), at=1.0)
 
@@ -247,7 +248,7 @@ def test_an_init_that_uses_up_the_timeout_of_the_function_is_a_timeout_of_the_in
 
 
 def test_what_the_runtime_reported_of_its_init_is_the_answer() -> None:
-    story = Story()
+    story = cold()
     invocation = Invocation("first")
     story.tell(InvocationArrived(invocation))
     story.tell(RuntimeInitErrorReported(b'{"errorMessage":"no handler"}', "application/json", "Runtime.ImportError"))
@@ -270,7 +271,7 @@ def test_what_the_runtime_reported_of_its_init_is_the_answer() -> None:
 
 
 def test_what_the_runtime_reported_of_its_init_is_the_answer_whoever_exits_first() -> None:
-    story = Story(("x",))
+    story = cold("x")
     invocation = Invocation("first")
     story.tell(
         InvocationArrived(invocation), registered("x"), RuntimeInitErrorReported(b"{}", "", "Runtime.ImportError")

@@ -140,11 +140,23 @@ histories = st.builds(
 )
 
 
+kinds = st.builds(
+    Settings,
+    timeout=st.just(3.0),
+    extensions=st.just(EXTERNALS),
+    queue_size=st.just(2),
+    freeze=st.booleans(),
+    init_on_demand=st.booleans(),
+    idle_timeout=st.sampled_from([None, 2.0]),
+    ends_when_idle=st.booleans(),
+)
+
+
 class World:
     """What the environment does around a lifecycle: it performs the effects, and asserts that it can."""
 
-    def __init__(self) -> None:
-        self.lifecycle = Lifecycle(Settings(3.0, EXTERNALS, queue_size=2, freeze=True))
+    def __init__(self, settings: Settings) -> None:
+        self.lifecycle = Lifecycle(settings)
         self.now = 0.0
         self.processes: set[str] = set()
         self.runtime_polls = 0
@@ -279,10 +291,10 @@ class World:
         self.told[type(effect), invocation] += 1
 
 
-@given(histories)
+@given(kinds, histories)
 @settings(max_examples=60, deadline=None)
-def test_after_any_history_an_event_that_is_refused_changes_nothing(history: list[Moment]) -> None:
-    world = World()
+def test_after_any_history_an_event_that_is_refused_changes_nothing(kind: Settings, history: list[Moment]) -> None:
+    world = World(kind)
     world.live(history)
     state = repr(world.lifecycle._state)  # noqa: SLF001 -- "nothing" is about all of it
     for moment in MOMENTS:
@@ -294,14 +306,16 @@ def test_after_any_history_an_event_that_is_refused_changes_nothing(history: lis
                 assert repr(lifecycle._state) == state  # noqa: SLF001 -- as above
 
 
-@given(histories)
+@given(kinds, histories)
 @settings(max_examples=150, deadline=None)
 def test_after_any_history_a_shutdown_answers_every_caller_once_and_ends_even_if_nothing_ever_exits(
+    kind: Settings,
     history: list[Moment],
 ) -> None:
-    world = World()
+    world = World(kind)
     world.live(history)
-    world.happen(ShutdownRequested())
+    if not world.ended:
+        world.happen(ShutdownRequested())
     while (deadline := world.lifecycle.deadline) is not None:
         world.now = max(world.now, deadline)
         world.happen(TimePassed())

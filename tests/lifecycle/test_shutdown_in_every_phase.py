@@ -35,7 +35,7 @@ from supervisor.lifecycle.milestones import (
     Status,
 )
 from supervisor.lifecycle.states import Phase, ShutdownReason
-from tests.lifecycle.story import Story, identifier, invoking, polled, ready, registered, respond
+from tests.lifecycle.story import Story, cold, identifier, invoking, polled, ready, registered, respond
 
 SPINDOWN = ShutdownReason.SPINDOWN
 TERMINATED = ExitStatus(signal=15)
@@ -81,7 +81,7 @@ def test_a_launch_that_fails_after_the_shutdown_began_is_an_exit() -> None:
 
 
 def test_a_shutdown_during_an_init_inside_an_invocation_answers_its_caller() -> None:
-    story = Story()
+    story = cold()
     invocation = Invocation("first")
     story.tell(InvocationArrived(invocation), at=0.0)
 

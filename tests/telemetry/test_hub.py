@@ -138,6 +138,19 @@ INIT_END = ["initRuntimeDone", "extension", "initReport"]
 INVOKE = ["start", "runtimeDone", "report"]
 
 
+def test_a_fresh_environment_knows_nothing_of_those_who_subscribed_in_the_one_before() -> None:
+    tale = Tale()
+    tale.begin_init()
+    tale.subscribe()
+    tale.end_init()
+    tale.reset()
+
+    tale.begin_init()
+
+    assert tale.subscribers[0].buffer.is_closed
+    assert not tale.subscribe(), "it subscribes for the first time"
+
+
 @pytest.mark.rule("telemetry-api/cold-start-order")
 def test_a_cold_start_is_told_in_order() -> None:
     tale = Tale()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from supervisor.function import InitializationType
 from supervisor.lifecycle.invocation import Invocation
 from supervisor.lifecycle.milestones import (
     Ending,
@@ -17,6 +18,7 @@ from supervisor.telemetry import log_lines
 
 FAILED = Ending(Status.ERROR, "Runtime.ExitError")
 TIMED_OUT = Ending(Status.TIMEOUT)
+ON_DEMAND = InitializationType.ON_DEMAND
 
 
 def test_only_an_init_of_its_own_has_a_start_line() -> None:
@@ -36,15 +38,27 @@ def test_an_extension_is_shown_with_its_state_events_and_error() -> None:
 def test_an_init_is_reported_when_it_failed() -> None:
     init, invoke = InitPhase.INIT, InitPhase.INVOKE
 
-    assert log_lines.init_report(InitReported(init, Ending(), 1.0)) == ""
+    assert log_lines.init_report(InitReported(init, Ending(), 1.0), ON_DEMAND) == ""
     assert (
-        log_lines.init_report(InitReported(init, TIMED_OUT, 10.00804))
+        log_lines.init_report(InitReported(init, TIMED_OUT, 10.00804), ON_DEMAND)
         == "INIT_REPORT Init Duration: 10008.04 ms\tPhase: init\tStatus: timeout\n"
     )
     assert (
-        log_lines.init_report(InitReported(invoke, FAILED, 0.5))
+        log_lines.init_report(InitReported(invoke, FAILED, 0.5), ON_DEMAND)
         == "INIT_REPORT Init Duration: 500.00 ms\tPhase: invoke\tStatus: error\tError Type: Runtime.ExitError\n"
     )
+
+
+@pytest.mark.rule("lifecycle/init-report-ahead")
+@pytest.mark.parametrize(
+    "initialization_type", [InitializationType.PROVISIONED_CONCURRENCY, InitializationType.SNAP_START]
+)
+def test_an_init_ahead_of_the_first_invocation_is_always_reported(initialization_type: InitializationType) -> None:
+    reported = InitReported(InitPhase.INIT, Ending(), 1.0)
+
+    line = log_lines.init_report(reported, initialization_type)
+
+    assert line == "INIT_REPORT Init Duration: 1000.00 ms\tPhase: init\n"
 
 
 def test_start_end_and_report_have_one_request_id() -> None:
