@@ -63,6 +63,7 @@ class Setup:
         image: Executable files that it finds, by absolute path.
         opt: A folder that is its /opt, and that it may write to.
         as_pid_1: Whether it is the first process of a pid namespace, or an ordinary one.
+        before: Words before the command line, of a program that executes the rest.
         stderr: The file that standard error goes to, apart from the output.
         first_line: A line, as a regular expression, that is not written before Init has begun.
     """
@@ -76,6 +77,7 @@ class Setup:
     image: Mapping[str, bytes] = field(default_factory=dict)
     opt: Path | None = None
     as_pid_1: bool = True
+    before: Sequence[str] = ()
     stderr: Path | None = None
     first_line: str = "^INIT_START"
 
@@ -83,7 +85,7 @@ class Setup:
         """The command line."""
         command = runtime_command(_script(folder, "runtime", self.runtime)) if self.command is None else self.command
         place = () if self.image or self.opt else ("--extensions-dir", str(folder / "extensions"))
-        return [*(AS_PID_1 if self.as_pid_1 else ()), *UNDER_TEST, *place, *self.options, *command]
+        return [*(AS_PID_1 if self.as_pid_1 else ()), *self.before, *UNDER_TEST, *place, *self.options, *command]
 
     def write_extensions(self, folder: Path) -> None:
         """Make the files of the extensions."""

@@ -114,7 +114,7 @@ def test_an_opt_that_cannot_be_written_to_is_told_in_one_line(tmp_path: Path) ->
     result = run(tmp_path, {"/opt/layer.zip": layer.read_bytes()}, None, "echo", "started")
 
     assert result.stderr == (
-        "supervisor: the layers (/opt/layer.zip) cannot be extracted into /opt: Read-only file system; let the "
-        "container write there, or extract them when the image is built and leave the archives out\n"
+        "supervisor: the layer /opt/layer.zip cannot be used: nothing can be written to /opt (Read-only file system); "
+        "let the container write there, or extract it when the image is built and leave the archive out\n"
     )
     assert (result.returncode, result.stdout) == (1, "")

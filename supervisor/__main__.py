@@ -34,7 +34,7 @@ EXIT_USAGE: Final = 2
 EXIT_SIGNAL: Final = 128
 """Plus the number of the signal that ended us before anything was started, as a shell counts."""
 
-TOOLS: Final = frozenset({"impact"})
+TOOLS: Final = frozenset({"check", "impact"})
 """First words that are neither a command nor a handler."""
 
 HEALTH: Final = "health"
@@ -67,7 +67,7 @@ def _stop(number: int, _frame: FrameType | None) -> None:
 
 def _main(words: Sequence[str], environ: Mapping[str, str]) -> int:
     if words and words[0] in TOOLS:
-        return _use_tool(words)
+        return _use_tool(words, environ)
     if words == [HEALTH]:
         return _check_health(environ)
     command_line = read_command_line(words)
@@ -82,8 +82,14 @@ def _main(words: Sequence[str], environ: Mapping[str, str]) -> int:
     return _run(command_line, environ)
 
 
-def _use_tool(words: Sequence[str]) -> int:
-    """Do something beside supervising."""
+def _use_tool(words: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Do something beside supervising. What makes sense inside an image needs no more than the one file."""
+    if words[0] == "check":
+        from supervisor.check import main as check
+
+        exit_code, text = check(words[1:], environ)
+        say(STDOUT, text)
+        return exit_code
     try:
         from supervisor.cli import app
     except ModuleNotFoundError as missing:

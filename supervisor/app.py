@@ -4,7 +4,7 @@ import logging
 import os
 import signal
 import socket
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import trio
 
@@ -13,6 +13,7 @@ from supervisor.api.metrics_api import METRICS_PATH
 from supervisor.backlog import Backlog, Destinations
 from supervisor.child_environ import extension_environ, runtime_environ
 from supervisor.config import Config, EventConfig
+from supervisor.confinement import confine, oom_kills, storage_to_check
 from supervisor.environment import Environment
 from supervisor.function import Function
 from supervisor.gateway.callers import CallerService
@@ -44,6 +45,9 @@ from supervisor.system.reactor import Reactor
 from supervisor.system.reaper import become_subreaper, reap
 from supervisor.telemetry.hub import Telemetry
 from supervisor.telemetry.log_format import JsonFormat, TextFormat
+
+if TYPE_CHECKING:
+    from supervisor.system.confinement import Confinement
 
 EXIT_FAILED: Final = 1
 """The supervisor could not start, and standard error says why; or the event of `--once` failed."""
@@ -100,7 +104,7 @@ class Application:
 
     Raises:
         OSError: An address cannot be listened on, or a folder not be used.
-        UsageError: There is no such event.
+        UsageError: There is no such event, or no such user.
     """
 
     def __init__(self, config: Config, reactor: Reactor, stdout: Console, stderr: Console) -> None:
@@ -123,15 +127,19 @@ class Application:
         if watchers is not None:
             _log.info("Metrics are at http://%s%s", Address(*watchers.getsockname()[:2]), METRICS_PATH)
         self._reactor = reactor
-        self._memory = Memory(os.getpid())
+        self._confinement = confine(config.user, function.memory_mb if config.lambda_limits else None)
+        self._memory = Memory(os.getpid(), self._confinement.memory_peak if self._confinement else "")
         self._delivery = Delivery()
         clock = Clock()
         telemetry = Telemetry(function, clock.epoch, self._delivery, json_format=config.json_logs)
         pipes = reactor.open_group()
         log = Log(stderr if event else stdout, stderr, telemetry, pipes, prefixed=config.log_prefix)
         log_format = JsonFormat(function, clock.epoch) if config.json_logs else TextFormat(function)
-        self._processes = Processes(_commands(config, str(runtime_api)), log, self._memory)
+        self._processes = Processes(
+            _commands(config, str(runtime_api), self._confinement), log, self._memory, oom_kills(self._confinement)
+        )
         report = Report(log_format, log, telemetry, self._memory, self._processes.drain_output)
+        report.storage = storage_to_check() if config.lambda_limits else None
         self._ended = trio.Event()
         self._exit_code = 0
         self._environment = Environment(
@@ -218,6 +226,8 @@ class Application:
         if self._metrics is not None:
             self._metrics_server.close()
         self._reactor.close()
+        if self._confinement is not None:
+            self._confinement.remove()
 
     async def _watch_signals(self, task_status: trio.TaskStatus[None]) -> None:
         """The first signal starts the shutdown, a second one hurries it and shows in the exit code."""
@@ -260,11 +270,12 @@ def _backlog(config: EventConfig, environment: Environment, function: Function) 
     return Backlog(environment, function, config.policy, destinations, store)
 
 
-def _commands(config: Config, runtime_api: str) -> Commands:
+def _commands(config: Config, runtime_api: str, confinement: "Confinement | None") -> Commands:
     return Commands(
         runtime=config.command,
         runtime_environ=runtime_environ(config.environ, config.function, runtime_api),
         extensions_dir=config.extensions_dir,
         extension_environ=extension_environ(config.environ, config.function, runtime_api),
         working_directory=config.working_directory,
+        confinement=confinement,
     )

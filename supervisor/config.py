@@ -75,6 +75,8 @@ class Config:
         stream_bandwidth: In bytes a second, after the first 6 MiB of a streamed response; 0 for no limit.
         json_logs: Whether the function's log format is JSON, and so that of the platform's lines.
         log_prefix: Whether every line that is shown begins with its source.
+        user: Whom the function and its extensions run as; empty for whom the supervisor runs as.
+        lambda_limits: Whether they have no more memory, descriptors and processes than on Lambda.
         log_level: The least important thing that the supervisor tells of itself.
         environ: The environment variables that we were given, all of them.
         warnings: What the user should know before anything is started, one line each.
@@ -101,6 +103,8 @@ class Config:
     stream_bandwidth: int
     json_logs: bool
     log_prefix: bool
+    user: str
+    lambda_limits: bool
     log_level: LogLevel
     environ: Mapping[str, str]
     warnings: tuple[str, ...]
@@ -194,6 +198,8 @@ def read_config(command_line: CommandLine, environ: Mapping[str, str], image: Im
         stream_bandwidth=choices.value(options.STREAM_BANDWIDTH) * 1024,
         json_logs=choices.value(options.LOG_FORMAT),
         log_prefix=choices.value(options.LOG_PREFIX),
+        user=choices.value(options.USER),
+        lambda_limits=choices.value(options.LAMBDA_LIMITS),
         log_level=choices.value(options.LOG_LEVEL),
         environ=environ,
         warnings=tuple(_warnings(choices)),

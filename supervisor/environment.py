@@ -6,10 +6,11 @@ an event and its effects. Nothing here is global: a supervisor may run several e
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Final, Protocol, get_args
 
 from supervisor.errors import ProtocolError
 from supervisor.lifecycle import effects as order
+from supervisor.lifecycle.diagnoses import Diagnosis
 from supervisor.lifecycle.effects import Effect
 from supervisor.lifecycle.events import (
     Event,
@@ -115,6 +116,7 @@ class Environment:
             order.KillRuntime: lambda _: processes.kill_runtime(),
             order.KillExtension: lambda kill: processes.kill_extension(kill.name),
             order.DismissExtension: lambda dismiss: report.deliver(processes.killer(dismiss.name)),
+            **dict.fromkeys(get_args(Diagnosis), report.diagnose),
             order.ClearEnvironment: lambda _: self._clear(),
             order.EndEnvironment: lambda _: ended(),
         }

@@ -23,7 +23,19 @@ class UsageError(SupervisorError):
 
 
 class LayerError(SupervisorError):
-    """A layer that cannot be used; its text is the one line that the user reads."""
+    """A layer that cannot be used, or several together; its text is the one line that the user reads.
+
+    Args:
+        layer: The path of the archive, or the folder where it should be extracted.
+        reason: What is wrong.
+        remedy: What helps.
+    """
+
+    def __init__(self, layer: str, reason: str, remedy: str) -> None:
+        super().__init__(f"the layer {layer} cannot be used: {reason}; {remedy}")
+        self.layer = layer
+        self.reason = reason
+        self.remedy = remedy
 
 
 class ProtocolError(SupervisorError):
@@ -59,6 +71,7 @@ class Fault(StrEnum):
     RUNTIME_INVALID_ENTRYPOINT = "Runtime.InvalidEntrypoint"
     RUNTIME_INVALID_RESPONSE_MODE_HEADER = "Runtime.InvalidResponseModeHeader"
     RUNTIME_INVALID_WORKING_DIR = "Runtime.InvalidWorkingDir"
+    RUNTIME_OUT_OF_MEMORY = "Runtime.OutOfMemory"
     RUNTIME_TRUNCATED_RESPONSE = "Runtime.TruncatedResponse"
     RUNTIME_UNKNOWN = "Runtime.Unknown"
     SANDBOX_FAILURE = "Sandbox.Failure"

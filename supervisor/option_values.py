@@ -16,6 +16,7 @@ _ADDRESS: Final = re.compile(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0
 _WHOLE_NUMBER: Final = re.compile(r"[0-9]{1,9}")
 _DECIMAL_NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]+)?")
 _HTTP_URL: Final = re.compile(r"http://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?(?:/[!-~]*)?")
+_USER: Final = re.compile(r"([0-9]{1,9}|[A-Za-z_][A-Za-z0-9_.-]*)(:[0-9]{1,9})?")
 _WORD: Final = re.compile(r"[!-~]+")
 
 
@@ -127,6 +128,13 @@ def one_of(kind: type[Choice]) -> Callable[[str], Choice]:
             raise ValueError(f"must be one of {', '.join(kind)}, not {quoted(text)}") from None
 
     return parse
+
+
+def user(text: str) -> str:
+    """A user by number or name, and perhaps the number of a group."""
+    if text and not _USER.fullmatch(text):
+        raise ValueError(f"must be UID, UID:GID, NAME or NAME:GID, not {quoted(text)}")
+    return text
 
 
 def log_level(text: str) -> LogLevel:

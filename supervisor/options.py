@@ -24,6 +24,7 @@ from supervisor.option_values import (
     seconds,
     switch,
     text,
+    user,
     whole_number,
     word,
 )
@@ -165,6 +166,23 @@ FREEZE: Final = Option(
     variables=("SUPERVISOR_FREEZE",),
 )
 
+USER: Final = Option(
+    user,
+    "whom the function and its extensions run as, with no privilege to gain; Lambda's own is 993:990",
+    flags=("--user",),
+    variables=("SUPERVISOR_USER",),
+    placeholder="USER[:GID]",
+)
+
+LAMBDA_LIMITS: Final = Option(
+    switch,
+    "hold the function and its extensions to its memory, to 1024 processes and 1024 descriptors each, and warn when "
+    "/tmp exceeds 512 MB",
+    default="0",
+    flags=("--lambda-limits",),
+    variables=("SUPERVISOR_LAMBDA_LIMITS",),
+)
+
 LOG_LEVEL: Final = Option(
     log_level,
     f"what the supervisor tells of itself: {', '.join(LogLevel.__members__).lower()}",
@@ -230,6 +248,8 @@ OPTIONS: Final[tuple[Option[object], ...]] = (
     RAW_PAYLOAD,
     STREAM_BANDWIDTH,
     LOG_PREFIX,
+    USER,
+    LAMBDA_LIMITS,
     LOG_LEVEL,
     RELAY,
     ENABLE_INIT_CACHING,
@@ -261,7 +281,7 @@ FUNCTION_TIMEOUT: Final = Option(
 
 FUNCTION_MEMORY_SIZE: Final = Option(
     whole_number(FUNCTION_MEMORY_LIMITS),
-    "the function's memory in MB, as reported and not enforced",
+    "the function's memory in MB, as reported, and enforced with --lambda-limits",
     default="3008",
     variables=("AWS_LAMBDA_FUNCTION_MEMORY_SIZE",),
 )

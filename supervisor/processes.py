@@ -4,11 +4,12 @@ When a process is started or stopped is the lifecycle's decision; an exit become
 """
 
 import errno
+import logging
 import os
 import signal
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
 from supervisor.errors import Fault
 from supervisor.lifecycle.events import (
@@ -20,6 +21,7 @@ from supervisor.lifecycle.events import (
 )
 from supervisor.lifecycle.exits import ExitStatus
 from supervisor.log import Log
+from supervisor.system.cgroups import OomKills
 from supervisor.system.children import Child, Outputs, launch
 from supervisor.system.files import BOOTSTRAPS
 from supervisor.system.freezer import Freezer
@@ -30,10 +32,18 @@ from supervisor.system.reaper import kill_descendants
 from supervisor.telemetry.frames import Frame
 from supervisor.telemetry.subscription import Category
 
+if TYPE_CHECKING:
+    from supervisor.system.confinement import Confinement
+
 Dispatch = Callable[[Event], None]
 
 LOG_FD_VARIABLE: Final = "_LAMBDA_TELEMETRY_LOG_FD"
 """The descriptor for the framed log of the runtime's client (awslambdaric and those of Node.js, Java, Ruby, .NET)."""
+
+_log = logging.getLogger(__name__)
+
+_NOT_STARTED: Final = (126, 127)
+"""With these a shell or env(1) ends that cannot execute its program, or finds none (POSIX: Shell, 2.8.2)."""
 
 _RUNTIME: Final = ""
 """The runtime's place among the names of the extensions, none of which is empty."""
@@ -49,6 +59,7 @@ class Commands:
         extensions_dir: The folder of the external extensions.
         extension_environ: The extensions' environment variables.
         working_directory: Where all of them start.
+        confinement: What all of them are confined to.
     """
 
     runtime: tuple[str, ...]
@@ -56,16 +67,25 @@ class Commands:
     extensions_dir: str
     extension_environ: Mapping[str, str]
     working_directory: str
+    confinement: "Confinement | None" = None
 
 
 class Processes:
-    """Starts, signals and forgets processes; knows which pid is whose."""
+    """Starts, signals and forgets processes; knows which pid is whose.
 
-    def __init__(self, commands: Commands, log: Log, memory: Memory) -> None:
+    Args:
+        commands: What is started.
+        log: Where its output goes.
+        memory: Is told what each of them needed.
+        oom_kills: Knows when the kernel kills for want of memory.
+    """
+
+    def __init__(self, commands: Commands, log: Log, memory: Memory, oom_kills: OomKills) -> None:
         self._commands = commands
         self._log = log
         self._memory = memory
         self._freezer = Freezer(os.getpid())
+        self._oom_kills = oom_kills
         self._children: dict[str, Child] = {}
         self._names: dict[int, str] = {}
         self._pipes: dict[int, Pipe[bytes] | Pipe[Frame]] = {}
@@ -82,6 +102,7 @@ class Processes:
         except WorkingDirectoryError as error:
             dispatch(RuntimeLaunchFailed(Fault.RUNTIME_INVALID_WORKING_DIR, launch_error_text(error)))
         except OSError as error:
+            self._explain(_RUNTIME, error)
             dispatch(RuntimeLaunchFailed(Fault.RUNTIME_INVALID_ENTRYPOINT, launch_error_text(error)))
 
     def launch_extension(self, name: str, dispatch: Dispatch) -> None:
@@ -91,6 +112,7 @@ class Processes:
             out, err = self._open_pipes(Category.EXTENSION, f"extension {name}")
             self._launch(name, (path,), self._commands.extension_environ, Outputs(out.child_end, err.child_end))
         except OSError as error:
+            self._explain(name, error)
             kind = "PermissionDenied" if error.errno == errno.EACCES else "UnknownError"
             dispatch(ExtensionLaunchFailed(name, kind, launch_error_text(error)))
 
@@ -107,7 +129,7 @@ class Processes:
         return pipes
 
     def _launch(self, name: str, argv: tuple[str, ...], environ: Mapping[str, str], outputs: Outputs) -> None:
-        child = launch(argv, environ, self._commands.working_directory, outputs)
+        child = launch(argv, environ, self._commands.working_directory, outputs, self._commands.confinement)
         self._children[name] = child
         self._names[child.pid] = name
 
@@ -152,12 +174,36 @@ class Processes:
     def exited(self, pid: int, status: ExitStatus, peak: int, dispatch: Dispatch) -> None:
         """The reaper saw an exit; what the process wrote comes before what its exit causes. Orphans cause nothing."""
         self._memory.exited(peak)
+        if status.signal == signal.SIGKILL and self._oom_kills.happened():
+            status = replace(status, out_of_memory=True)
         name = self._names.pop(pid, None)
         if name is None:
             return
         self.drain_output()
         self._log.end_of_process()
+        if status.out_of_memory:
+            _log.warning("The kernel killed %s for want of memory.", f"the extension {name}" if name else "the runtime")
+        if status.code in _NOT_STARTED:
+            self._explain(name)
         dispatch(ExtensionExited(name, status) if name else RuntimeExited(status))
+
+    def _explain(self, name: str, error: OSError | None = None) -> None:
+        """Tell a person why the program of *name* does not start, if its file shows it; Lambda's own text does not."""
+        from supervisor.system.program_files import why_not_started
+
+        commands = self._commands
+        if name:
+            subject, path = f"the extension {name}", os.path.join(commands.extensions_dir, name)
+            environ = commands.extension_environ
+        else:
+            subject, path, environ = "the runtime", commands.runtime[0], commands.runtime_environ
+        if error is not None:
+            path = os.fsdecode(error.filename)
+        if "/" not in path:
+            return
+        path = os.path.join(commands.working_directory, path)
+        if reason := why_not_started(path, environ, error):
+            _log.warning("%s (%s) cannot be started: %s.", subject[0].upper() + subject[1:], path, reason)
 
     def drain_output(self) -> None:
         """Forward everything that has been written so far."""

@@ -7,7 +7,10 @@ order of the output.
 import logging
 import math
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
+from supervisor.diagnosis import text_of
+from supervisor.lifecycle.diagnoses import Diagnosis, InvocationHeld
 from supervisor.lifecycle.milestones import (
     ExtensionReported,
     InitPhase,
@@ -26,6 +29,9 @@ from supervisor.system.memory import Memory
 from supervisor.telemetry.hub import Telemetry
 from supervisor.telemetry.log_format import LogFormat
 from supervisor.telemetry.subscription import Subscription
+
+if TYPE_CHECKING:
+    from supervisor.system.ephemeral_storage import EphemeralStorage
 
 _MEGABYTE = 1024 * 1024
 
@@ -53,6 +59,9 @@ class Report:
         telemetry: Where the records go.
         memory: Measures the processes of the environment.
         drain_output: Forwards what the processes have written so far, so that it comes before what is told about it.
+
+    Attributes:
+        storage: What is looked at after each invocation, if anything is.
     """
 
     def __init__(
@@ -63,10 +72,12 @@ class Report:
         self._telemetry = telemetry
         self._memory = memory
         self._drain_output = drain_output
+        self.storage: EphemeralStorage | None = None
         self._clock = Clock()
         self._init_is_own = True
         self._memory_used_mb = 0
         self._measured_at = -math.inf
+        self._warned_of: set[str] = set()
 
     def tell(self, milestone: Milestone) -> None:
         """Report *milestone*."""
@@ -88,13 +99,28 @@ class Report:
         if line:
             self._write(line, is_of_init=kind in _OF_INIT)
         if kind is InvocationReported:
-            self._lines.tail.complete()
+            self._end_invocation()
+
+    def _end_invocation(self) -> None:
+        self._lines.tail.complete()
+        if self.storage is not None:
+            self.storage.check()
 
     def _measure(self, kind: type[Milestone], now: float) -> None:
         if kind is InvocationReported and now < self._measured_at + _MEASURED_AGAIN_AFTER_SECONDS:
             return
         self._memory_used_mb = max(1, -(-self._memory.peak() // _MEGABYTE))
         self._measured_at = now
+
+    def diagnose(self, diagnosis: Diagnosis) -> None:
+        """Tell a person. An extension that takes most of every invocation is worth one warning."""
+        level = logging.WARNING
+        if isinstance(diagnosis, InvocationHeld):
+            is_most = 2 * diagnosis.duration > diagnosis.total
+            level = logging.WARNING if is_most and diagnosis.name not in self._warned_of else logging.INFO
+            if is_most:
+                self._warned_of.add(diagnosis.name)
+        _log.log(level, "%s", text_of(diagnosis))
 
     def deliver(self, then: Callable[[], None]) -> None:
         """Let subscribers have everything that was told so far, and call *then*, after a bounded time in any case."""

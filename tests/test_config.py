@@ -65,6 +65,8 @@ def test_without_options_the_defaults_are_those_of_rie_and_lambda() -> None:
         stream_bandwidth=0,
         json_logs=False,
         log_prefix=False,
+        user="",
+        lambda_limits=False,
         log_level=LogLevel.WARN,
         environ=environ,
         warnings=(),

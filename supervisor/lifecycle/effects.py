@@ -1,5 +1,6 @@
 """Everything that the lifecycle can order, in the imperative. The environment performs the orders one after another."""
 
+from supervisor.lifecycle.diagnoses import Diagnosis
 from supervisor.lifecycle.invocation import Invocation, Outcome
 from supervisor.lifecycle.milestones import Milestone
 from supervisor.lifecycle.states import ShutdownReason
@@ -121,4 +122,5 @@ Effect = (
     | ClearEnvironment
     | EndEnvironment
     | Milestone
+    | Diagnosis
 )

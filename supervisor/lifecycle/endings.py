@@ -8,22 +8,27 @@ from collections.abc import Callable
 
 from supervisor.errors import Fault
 from supervisor.lifecycle import init, invoke, ready, shutdown, uploads
+from supervisor.lifecycle.diagnoses import ExitedEarly, TimeUp
 from supervisor.lifecycle.effects import AnswerCaller, KillExtension
 from supervisor.lifecycle.exits import CLEAN_EXIT, ExitStatus
 from supervisor.lifecycle.invocation import Unavailable
 from supervisor.lifecycle.milestones import Ending, InitRuntimeDone, InvocationStarted, Status
 from supervisor.lifecycle.model import Effects, Extension, Failure, State, Timer
-from supervisor.lifecycle.states import ExtensionState, Phase, ShutdownReason
+from supervisor.lifecycle.states import ExtensionState, Phase, RuntimeState, ShutdownReason
 
 SHUT_DOWN = "The execution environment was shut down"
 
 
 def runtime_exited(state: State, now: float, status: ExitStatus) -> Effects:
-    """The runtime is gone. Except in a shutdown that is a failure, whatever its exit code."""
+    """The runtime is gone. Except in a shutdown that is a failure, whatever its exit code.
+
+    Killed for want of memory has a name of its own (seen in published logs of Lambda); its text is that of any kill.
+    """
     runtime = state.runtime
     runtime.alive = False
     runtime.waiting = 0
-    return _fail(state, now, Failure.of(state.fault(Fault.RUNTIME_EXIT_ERROR), status.of_runtime()))
+    fault = Fault.RUNTIME_OUT_OF_MEMORY if status.out_of_memory else Fault.RUNTIME_EXIT_ERROR
+    return _fail(state, now, Failure.of(state.fault(fault), status.of_runtime()))
 
 
 def runtime_launch_failed(state: State, now: float, fault: str, text: str) -> Effects:
@@ -39,6 +44,8 @@ def extension_exited(state: State, now: float, name: str, status: ExitStatus) ->
         return
     extension.alive = False
     extension.waiting = False
+    if state.stop is None and extension.state in (ExtensionState.STARTED, ExtensionState.REGISTERED):
+        yield ExitedEarly(name, extension.registered, status)
     if state.stop is not None:
         extension.state = ExtensionState.EXITED if status == CLEAN_EXIT else ExtensionState.SHUTDOWN_FAILED
     yield from _fail(state, now, Failure.of(state.fault(Fault.EXTENSION_CRASH), status.of_extension()))
@@ -88,6 +95,7 @@ def timer_due(state: State, now: float, timer: Timer | str) -> Effects:  # noqa:
 
 
 def _time_out(state: State, now: float) -> Effects:
+    yield _time_up(state)
     text = f"Task timed out after {state.settings.timeout:.2f} seconds"
     yield from _fail(state, now, Failure(Ending(Status.TIMEOUT), text))
 
@@ -97,6 +105,14 @@ def _spin_down(state: State, now: float) -> Effects:
     state.fresh = True
     phase = Phase.SHUTDOWN if state.settings.ends_when_idle else Phase.RESET
     yield from shutdown.begin(state, now, ShutdownReason.SPINDOWN, phase)
+
+
+def _time_up(state: State) -> TimeUp:
+    """Who is still waited for. An init waits for the registrations first, and for the runtime only then."""
+    extensions = state.extensions.values()
+    unregistered = tuple(extension.name for extension in extensions if not extension.registered)
+    silent = tuple(extension.name for extension in extensions if extension.registered and extension.busy)
+    return TimeUp(unregistered, silent, state.runtime.launched and state.runtime.state is not RuntimeState.READY)
 
 
 def _end_error_grace(state: State, name: str) -> Effects:

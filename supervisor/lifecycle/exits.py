@@ -25,10 +25,14 @@ _SIGNAL_TEXTS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class ExitStatus:
-    """The end of a process: an exit code, or the number of the signal that killed it."""
+    """The end of a process: an exit code, or the number of the signal that killed it.
+
+    *out_of_memory* says that it was the kernel that killed it, for want of memory.
+    """
 
     code: int = 0
     signal: int = 0
+    out_of_memory: bool = False
 
     def __str__(self) -> str:
         """The words of the operating system: `exit status 17` or `signal: killed`."""

@@ -1,6 +1,7 @@
 """What the extensions' own calls change: register, next, init/error, exit/error."""
 
 from supervisor.errors import Fault, ProtocolError
+from supervisor.lifecycle.diagnoses import NameUnknown
 from supervisor.lifecycle.limits import ERROR_GRACE_SECONDS, MAX_EXTENSIONS
 from supervisor.lifecycle.model import Effects, Extension, State
 from supervisor.lifecycle.states import (
@@ -35,7 +36,8 @@ def register(state: State, extension_id: str, name: str, events: tuple[str, ...]
     extension.extension_id = extension_id
     extension.events = tuple(dict.fromkeys(events))
     state.identified[extension_id] = extension
-    yield from ()
+    if not external and not state.runtime.launched:
+        yield NameUnknown(name, tuple(other.name for other in state.externals if not other.registered))
 
 
 def _check_events(events: tuple[str, ...], *, external: bool) -> None:
@@ -67,6 +69,8 @@ def polled(state: State, extension_id: str) -> Effects:
     if not dropped:
         extension.state = extension_after(extension.state, ExtensionCall.NEXT, extension_id)
     extension.waiting = True
+    if state.invoke is not None:
+        state.invoke.last_extension = extension.name
     if extension.pending is not None:
         yield from extension.hand_over(extension.pending)
 

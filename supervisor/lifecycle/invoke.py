@@ -9,7 +9,9 @@ from collections.abc import Callable
 
 from supervisor.errors import Fault
 from supervisor.lifecycle import ready, uploads
+from supervisor.lifecycle.diagnoses import InvocationHeld
 from supervisor.lifecycle.effects import AnswerCaller, SendInvocation, SendInvoke
+from supervisor.lifecycle.limits import HELD_SECONDS
 from supervisor.lifecycle.milestones import Ending, InvocationReported, InvocationStarted, RuntimeDone, Span, Status
 from supervisor.lifecycle.model import Effects, Invoke, State, Timer
 from supervisor.lifecycle.states import Phase, RuntimeState
@@ -90,6 +92,9 @@ def _succeed(state: State, now: float) -> Effects:
     del state.timers[Timer.INVOKE]
     state.invoke = None
     ready.begin(state, now)
+    assert invoke.runtime_done is not None
+    if now - invoke.runtime_done >= HELD_SECONDS:
+        yield InvocationHeld(invoke.last_extension, now - invoke.runtime_done, now - invoke.started)
     yield _report(state, invoke, Ending(), now - invoke.started, now)
     if invoke.withheld is not None:
         yield AnswerCaller(invoke.invocation, invoke.withheld)

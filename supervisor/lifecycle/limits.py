@@ -46,3 +46,6 @@ ERROR_GRACE_SECONDS: Final = 0.5
 
 Ours: Lambda documents none, it asks the peer to exit.
 """
+
+HELD_SECONDS: Final = 0.1
+"""An extension that says next so long after the runtime is worth a word. Ours: what a person notices."""

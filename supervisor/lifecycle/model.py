@@ -128,7 +128,7 @@ class Invoke:
     when the runtime said next; it stays None when the runtime is cut off. *init_error* is what the runtime reported
     of a failed init, *withheld* the outcome that its caller gets only together with the end of the log. *streaming* is
     the mode of the response; *truncated* is the outcome of one that broke off, until its reason is known. *waited* is
-    how long it was in the line, in seconds.
+    how long it was in the line, in seconds, *last_extension* who said next last.
     """
 
     invocation: Invocation
@@ -147,6 +147,7 @@ class Invoke:
     init_error: FunctionError | None = None
     duration: float = 0.0
     waited: float = 0.0
+    last_extension: str = ""
 
     @property
     def is_read_along(self) -> bool:

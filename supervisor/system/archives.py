@@ -71,7 +71,7 @@ class Archive:
         try:
             self._zip = ZipFile(path)
         except OSError as error:
-            raise self.error(error.strerror or "it cannot be read") from None
+            raise self.error(error.strerror or "it cannot be read", "name a zip archive that is there") from None
         except _BROKEN as error:
             raise self._broken_error(error) from None
         self._infos: dict[Entry, ZipInfo] = {}
@@ -102,22 +102,22 @@ class Archive:
         """Close the file."""
         self._zip.close()
 
-    def error(self, reason: str) -> LayerError:
-        """The error that says why this layer cannot be used."""
-        return LayerError(f"the layer {self.path} cannot be used: {reason}")
+    def error(self, reason: str, remedy: str) -> LayerError:
+        """The error that says why this layer cannot be used, and what helps."""
+        return LayerError(self.path, reason, remedy)
 
     def _broken_error(self, error: Exception) -> LayerError:
-        return self.error(f"the archive is broken ({error}); make it anew")
+        return self.error(f"the archive is broken ({error})", "make it anew")
 
     def _entry(self, info: ZipInfo) -> Entry | None:
         name = info.filename
         if info.flag_bits & _ENCRYPTED:
-            raise self.error(f"{name!a} is encrypted, and nobody could give a password")
+            raise self.error(f"{name!a} is encrypted", "pack it without a password")
         if info.compress_type not in _STORED_OR_DEFLATED:
-            raise self.error(f"{name!a} is compressed by another method than deflate")
+            raise self.error(f"{name!a} is compressed by another method than deflate", "pack it with that")
         parts = [part for part in name.split("/") if part not in ("", ".")]
         if name.startswith("/") or ".." in parts:
-            raise self.error(f"{name!a} leads out of {OPT}; name every entry relative to {OPT}")
+            raise self.error(f"{name!a} leads out of {OPT}", f"name every entry relative to {OPT}")
         return self._entry_at("/".join(parts), info) if parts else None
 
     def _entry_at(self, path: str, info: ZipInfo) -> Entry:
@@ -127,7 +127,7 @@ class Archive:
         if stat.S_ISLNK(mode):
             return Entry(path, Kind.LINK, 0o777, target=self._target(path, info))
         if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
-            raise self.error(f"{path!a} is a device, a pipe or a socket, and a layer has files, folders and links only")
+            raise self.error(f"{path!a} is a device, a pipe or a socket", "leave it out")
         # Whoever packed it on Windows gave no permissions. On Lambda too such a file is not executable.
         return Entry(path, Kind.FILE, stat.S_IMODE(mode) & 0o777 or 0o644, info.file_size)
 
@@ -138,7 +138,9 @@ class Archive:
         except _BROKEN as error:
             raise self._broken_error(error) from None
         if not _stays(path, target):
-            raise self.error(f"the link {path!a} leads out of {OPT}, to {target!a}; let it lead to a path below {OPT}")
+            raise self.error(
+                f"the link {path!a} leads out of {OPT}, to {target!a}", f"let it lead to a path below {OPT}"
+            )
         return target
 
 

@@ -10,9 +10,12 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from supervisor.system.launch_errors import WorkingDirectoryError
+
+if TYPE_CHECKING:
+    from supervisor.system.confinement import Confinement
 
 _IGNORED_BY_PYTHON: Final = frozenset({signal.SIGPIPE, signal.SIGXFSZ})
 """Python ignores these in every process; `subprocess` gives them back to a child."""
@@ -47,6 +50,12 @@ class Outputs:
     stderr: int
     log: int | None = None
 
+    def give_to(self, confinement: "Confinement") -> None:
+        """Let the child do with them what it may do with files of its own."""
+        for fd in (self.stdout, self.stderr, self.log):
+            if fd is not None:
+                confinement.own(fd)
+
     def close(self) -> None:
         """Give up our side of all of them."""
         for fd in (self.stdout, self.stderr, self.log):
@@ -54,7 +63,13 @@ class Outputs:
                 os.close(fd)
 
 
-def launch(argv: Sequence[str], environ: Mapping[str, str], cwd: str, outputs: Outputs) -> Child:
+def launch(
+    argv: Sequence[str],
+    environ: Mapping[str, str],
+    cwd: str,
+    outputs: Outputs,
+    confinement: "Confinement | None" = None,
+) -> Child:
     """Start *argv* in the directory *cwd* with *environ* as its whole environment, and nothing else of ours.
 
     The child starts in a process group of its own, with `/dev/null` as standard input, no other descriptor than that
@@ -68,6 +83,7 @@ def launch(argv: Sequence[str], environ: Mapping[str, str], cwd: str, outputs: O
         environ: The environment variables.
         cwd: An absolute path.
         outputs: Where it writes. They are taken over: closed here in any case.
+        confinement: What it is confined to before its program begins.
 
     Raises:
         WorkingDirectoryError: *cwd* is missing or cannot be entered.
@@ -76,7 +92,9 @@ def launch(argv: Sequence[str], environ: Mapping[str, str], cwd: str, outputs: O
     try:
         _check_directory(cwd)
         _start_from_clean_signals()
-        return Child(_start(argv, environ, cwd, outputs))
+        if confinement is not None:
+            outputs.give_to(confinement)
+        return Child(_start(argv, environ, cwd, outputs, confinement))
     finally:
         outputs.close()
 
@@ -97,7 +115,13 @@ def launch_like_exec(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     return process.pid
 
 
-def _start(argv: Sequence[str], environ: Mapping[str, str], cwd: str, outputs: Outputs) -> int:
+def _start(
+    argv: Sequence[str],
+    environ: Mapping[str, str],
+    cwd: str,
+    outputs: Outputs,
+    confinement: "Confinement | None",
+) -> int:
     program = _program(argv[0], environ, cwd)
     try:
         process = subprocess.Popen(
@@ -110,7 +134,11 @@ def _start(argv: Sequence[str], environ: Mapping[str, str], cwd: str, outputs: O
             stderr=outputs.stderr,
             pass_fds=() if outputs.log is None else (outputs.log,),
             process_group=0,
+            preexec_fn=None if confinement is None else confinement.enter,  # noqa: PLW1509 -- see `confinement`
         )
+    except subprocess.SubprocessError:
+        # That is all that Popen says when the child could not be confined.
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), program) from None
     except OSError as error:
         # Where the fork itself failed no file is named.
         error.filename = error.filename or program

@@ -20,7 +20,7 @@ BOOTSTRAPS: Final = ("/var/task/bootstrap", "/opt/bootstrap", "/var/runtime/boot
 """Where the runtime's program is looked for, in this order (RIE 1.170 `getBootstrap`)."""
 
 
-_OFF_SWITCH: Final = "/opt/disable-extensions-jwigqn8j"
+OFF_SWITCH: Final = "/opt/disable-extensions-jwigqn8j"
 """Where this file exists there are no extensions, and no API for them (RIE 1.170 `extensions.go`)."""
 
 
@@ -34,7 +34,7 @@ def find_layers(given: Sequence[str], opt: str = OPT) -> list[str]:
     return [path for path in found if path not in given] + list(given)
 
 
-def extensions_disabled(off_switch: str = _OFF_SWITCH) -> bool:
+def extensions_disabled(off_switch: str = OFF_SWITCH) -> bool:
     """Whether the image has switched all extensions off."""
     return os.path.exists(off_switch)
 

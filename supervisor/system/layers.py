@@ -53,8 +53,9 @@ def extract_layers(layers: Sequence[str], opt: str = OPT, task_root: str = TASK_
             shutil.rmtree(stage)
     except OSError as error:
         raise LayerError(
-            f"the layers ({', '.join(layers)}) cannot be extracted into {opt}: {error.strerror}; let the container "
-            "write there, or extract them when the image is built and leave the archives out"
+            layers[0],
+            f"nothing can be written to {opt} ({error.strerror})",
+            "let the container write there, or extract it when the image is built and leave the archive out",
         ) from None
 
 
@@ -87,7 +88,8 @@ class _Room:
         if size > self._free:
             raise archive.error(
                 f"with it the function in {self._task_root} and its layers have more than {UNZIPPED_BYTES} bytes "
-                "unzipped, and Lambda takes no more"
+                "unzipped, and Lambda takes no more",
+                "make one of them smaller",
             )
 
     def measured(self, archive: Archive, entry: Entry) -> Iterator[bytes]:
@@ -117,12 +119,12 @@ def _place(tree: dict[str, Entry], archive: Archive, entry: Entry) -> Iterator[E
         path = "/".join(above[:depth])
         parent = tree.setdefault(path, folder := Entry(path, Kind.FOLDER, 0o755))
         if parent.kind is not Kind.FOLDER:
-            raise archive.error(f"{entry.path!a} is below {path!a}, which is no folder")
+            raise archive.error(f"{entry.path!a} is below {path!a}, which is no folder", "rename one of them")
         if parent is folder:
             yield folder
     before = tree.get(entry.path, entry)
     if (before.kind is Kind.FOLDER) != (entry.kind is Kind.FOLDER):
-        raise archive.error(f"{entry.path!a} is both a folder and something else")
+        raise archive.error(f"{entry.path!a} is both a folder and something else", "rename one of them")
     tree[entry.path] = entry
     yield entry
 
@@ -149,12 +151,12 @@ def _check_destination(opt: str, tree: dict[str, Entry]) -> None:
         there = os.path.join(opt, path)
         if entry.kind is not Kind.FOLDER:
             if os.path.isdir(there) and not os.path.islink(there):
-                raise LayerError(f"the layers cannot be extracted: {there} is a folder, and a file in a layer")
+                raise LayerError(opt, f"{there} is a folder, and a file in a layer", "rename one of them")
         elif os.path.lexists(there):
             if not os.path.isdir(there):
-                raise LayerError(f"the layers cannot be extracted: {there} is a folder in a layer, and here it is none")
+                raise LayerError(opt, f"{there} is a folder in a layer, and none in the image", "rename one of them")
             if os.path.commonpath([root, os.path.realpath(there)]) != root:
-                raise LayerError(f"the layers cannot be extracted: {there} leads out of {opt}")
+                raise LayerError(opt, f"{there} leads out of {opt} in the image", "make it a folder")
 
 
 def _move(tree: dict[str, Entry], stage: str, opt: str) -> None:

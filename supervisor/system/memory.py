@@ -5,9 +5,13 @@ environment is the sum of the peaks of all processes that are alive at the same 
 peak is the largest such sum seen in any measurement. Pages that processes share count for each of them, so the sum is
 rather too high than too low; a process that lives and dies between two measurements counts if we reap it and it needed
 more than the supervisor did.
+
+Where the children have a control group of their own, the kernel knows the peak of all of them: then that is the answer,
+with what it keeps of their files in memory.
 """
 
 import os
+from contextlib import suppress
 from typing import Final
 
 from supervisor.system.procfs import READ_BYTES, descendants, read
@@ -27,11 +31,16 @@ _KEPT_FILES: Final = 64
 class Memory:
     """The processes that descend from *root*, which is not counted itself.
 
+    Args:
+        root: A pid.
+        peak_file: Where the kernel says the peak of exactly these processes, in bytes; empty if it does not.
+
     Resource handling: keeps files of /proc open until `close`.
     """
 
-    def __init__(self, root: int) -> None:
+    def __init__(self, root: int, peak_file: str = "") -> None:
         self._root = root
+        self._peak_file = peak_file
         self._last_pid = b""
         self._paths: list[str] = []
         self._files: dict[str, int] = {}
@@ -39,12 +48,18 @@ class Memory:
 
     def peak(self) -> int:
         """Measure now; the peak so far in bytes."""
+        if self._peak_file and (peak := self._read(self._peak_file)):
+            return int(peak)
         self._peak = max(self._peak, self._measure())
         return self._peak
 
     def begin(self) -> None:
         """Forget the peak: a fresh environment begins."""
         self._peak = 0
+        if self._peak_file:
+            # Version 1 of the control groups forgets; in version 2 the peak is that of all environments.
+            with suppress(OSError), open(self._peak_file, "wb", buffering=0) as file:
+                file.write(b"0")
 
     def exited(self, peak: int) -> None:
         """Count a process that the reaper reports, with its *peak* in bytes, as one that lived beside those of now.
@@ -52,7 +67,7 @@ class Memory:
         The kernel's number begins with the memory of the process that forked it (Linux: `exec_mmap`), which is ours. If
         it is not larger than that, it says nothing about the program.
         """
-        if peak > _high_water(self._read(_OWN_STATUS)):
+        if not self._peak_file and peak > _high_water(self._read(_OWN_STATUS)):
             self._peak = max(self._peak, self._measure() + peak)
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from supervisor.errors import ProtocolError
+from supervisor.lifecycle.diagnoses import Diagnosis
 from supervisor.lifecycle.effects import Effect
 from supervisor.lifecycle.events import (
     EnvironmentStarted,
@@ -40,7 +41,11 @@ def error(fault: str) -> Ending:
 
 
 class Story:
-    """One lifecycle and its clock, which begins at 0."""
+    """One lifecycle and its clock, which begins at 0.
+
+    Attributes:
+        diagnoses: What it has found out for people; no step of a story has it.
+    """
 
     def __init__(
         self,
@@ -52,6 +57,7 @@ class Story:
     ) -> None:
         self.lifecycle = Lifecycle(Settings(timeout, tuple(extensions), queue_size, **settings))
         self.now = 0.0
+        self.diagnoses: list[Diagnosis] = []
 
     def tell(self, *events: Event, at: float | None = None) -> Step:
         """The phase after *events*, and all that they caused."""
@@ -59,6 +65,8 @@ class Story:
         effects: list[Effect] = []
         for event in events:
             effects += self.lifecycle.handle(event, self.now)
+        self.diagnoses += [effect for effect in effects if isinstance(effect, Diagnosis)]
+        effects = [effect for effect in effects if not isinstance(effect, Diagnosis)]
         return self.lifecycle.phase, effects
 
     def wait(self, late: float = 0.0) -> Step:

@@ -233,7 +233,7 @@ def test_more_than_250_mb_unzipped_are_refused_the_function_and_all_layers_toget
 
     assert opt.refusal(first, second) == (
         f"the layer {second} cannot be used: with it the function in {opt.task_root} and its layers have more than "
-        "262144000 bytes unzipped, and Lambda takes no more"
+        "262144000 bytes unzipped, and Lambda takes no more; make one of them smaller"
     )
     opt.extract(first, make_layer(tmp_path / "3.zip", {"third": bytes(1_000_000)}))
     assert len(opt.contents()["third"][1]) == 1_000_000
@@ -268,7 +268,7 @@ def test_an_encrypted_archive_is_refused(opt: Opt, tmp_path: Path) -> None:
     layer.write_bytes(data)
 
     assert opt.refusal(str(layer)) == (
-        f"the layer {layer} cannot be used: 'file' is encrypted, and nobody could give a password"
+        f"the layer {layer} cannot be used: 'file' is encrypted; pack it without a password"
     )
 
 
@@ -307,7 +307,9 @@ def test_a_method_of_compression_that_not_every_build_knows_is_refused(opt: Opt,
 
 
 def test_a_layer_that_is_not_there_is_named(opt: Opt) -> None:
-    assert opt.refusal("/none.zip") == "the layer /none.zip cannot be used: No such file or directory"
+    assert opt.refusal("/none.zip") == (
+        "the layer /none.zip cannot be used: No such file or directory; name a zip archive that is there"
+    )
 
 
 def test_a_name_that_is_too_long_is_told(opt: Opt, tmp_path: Path) -> None:
