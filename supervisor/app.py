@@ -18,7 +18,6 @@ from supervisor.environment import Environment
 from supervisor.function import Function
 from supervisor.gateway.callers import CallerService
 from supervisor.gateway.invoke_port import InvokePort
-from supervisor.gateway.metrics import MetricsService
 from supervisor.gateway.peers import PeerService
 from supervisor.gateway.streams import StreamService
 from supervisor.gateway.throttle import Throttle
@@ -43,8 +42,10 @@ from supervisor.system.http_server import HttpServer, listen
 from supervisor.system.memory import Memory
 from supervisor.system.reactor import Reactor
 from supervisor.system.reaper import become_subreaper, reap
+from supervisor.system.trace_file import TraceFile
 from supervisor.telemetry.hub import Telemetry
 from supervisor.telemetry.log_format import JsonFormat, TextFormat
+from supervisor.watching import Watching
 
 if TYPE_CHECKING:
     from supervisor.system.confinement import Confinement
@@ -120,6 +121,7 @@ class Application:
         callers = _listen(config.invoke_address, options.INVOKE_ADDRESS) if config.invoke_address else None
         peers = _listen(config.runtime_api_address, options.RUNTIME_API_ADDRESS)
         watchers = _listen(config.metrics_address, options.METRICS_ADDRESS) if config.metrics_address else None
+        trace = _open_trace(config.trace, function) if config.trace else None
         runtime_api = Address(*peers.getsockname()[:2])
         if callers is not None:
             _log.info("The function is invoked at %s", Address(*callers.getsockname()[:2]))
@@ -182,11 +184,12 @@ class Application:
         self._once = None
         if event is not None:
             self._once = Once(self._environment, event, function.version, lambda line: stdout.write([line]))
-        self._metrics: MetricsService | None = None
+        self._watching = Watching(self._environment, function)
+        if trace is not None:
+            self._watching.trace(trace)
         if watchers is not None:
             readings = Readings(function, self._environment, self._processes, self._memory, telemetry)
-            self._metrics = MetricsService(self._environment, self._backlog, readings)
-            self._metrics_server = HttpServer(reactor, watchers, self._metrics)
+            self._watching.serve(reactor, watchers, self._backlog, readings)
 
     async def supervise(self) -> int:
         """Run until the environment has ended; the exit code."""
@@ -197,8 +200,7 @@ class Application:
                 nursery.start_soon(self._throttle.run)
             nursery.start_soon(reap, self._exited)
             await nursery.start(self._delivery.run)
-            if self._metrics is not None:
-                await nursery.start(self._metrics.run)
+            await nursery.start(self._watching.run)
             await nursery.start(self._watch_signals)
             self._environment.dispatch(EnvironmentStarted())
             nursery.start_soon(self._backlog.run)
@@ -214,17 +216,17 @@ class Application:
         return self._exit_code or (EXIT_FAILED if failed else os.EX_OK)
 
     async def _send_last_answers(self) -> None:
-        if self._caller_server is not None:
-            with trio.move_on_after(_LAST_ANSWERS_SECONDS):
+        with trio.move_on_after(_LAST_ANSWERS_SECONDS):
+            if self._caller_server is not None:
                 await self._caller_server.answers_sent()
+            await self._watching.end()
 
     def _close(self) -> None:
         self._backlog.close_store()
         self._peer_server.close()
         if self._caller_server is not None:
             self._caller_server.close()
-        if self._metrics is not None:
-            self._metrics_server.close()
+        self._watching.close()
         self._reactor.close()
         if self._confinement is not None:
             self._confinement.remove()
@@ -253,6 +255,13 @@ class Application:
 
     def _exited(self, pid: int, status: ExitStatus, peak: int) -> None:
         self._processes.exited(pid, status, peak, self._environment.dispatch)
+
+
+def _open_trace(path: str, function: Function) -> TraceFile:
+    try:
+        return TraceFile(path, function.name)
+    except OSError as error:
+        raise OSError(f"cannot write the trace {path}: {error.strerror}; --trace chooses another file") from None
 
 
 def _listen(address: Address, chosen_by: Option[Address | None]) -> socket.socket:

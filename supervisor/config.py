@@ -64,6 +64,7 @@ class Config:
         invoke_address: Where they do; None for nowhere.
         runtime_api_address: Where the runtime and the extensions call.
         metrics_address: Where the environment is watched; None is nowhere.
+        trace: The file that its timeline is written to; empty for none.
         queue_size: How many invocations may wait while one runs.
         init_timeout: The limit of an init that runs on its own, in seconds.
         events: What counts for invocations of the type `Event`.
@@ -92,6 +93,7 @@ class Config:
     invoke_address: Address | None
     runtime_api_address: Address
     metrics_address: Address | None
+    trace: str
     queue_size: int
     init_timeout: float
     events: EventConfig
@@ -187,6 +189,7 @@ def read_config(command_line: CommandLine, environ: Mapping[str, str], image: Im
         invoke_address=_address_for_others(choices, options.INVOKE_ADDRESS),
         runtime_api_address=choices.value(options.RUNTIME_API_ADDRESS),
         metrics_address=_address_for_others(choices, options.METRICS_ADDRESS),
+        trace=choices.value(options.TRACE),
         queue_size=choices.value(options.QUEUE_SIZE),
         events=_read_events(choices, image.working_directory),
         init_timeout=_read_init_timeout(choices, function),

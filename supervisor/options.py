@@ -68,11 +68,19 @@ RUNTIME_API_ADDRESS: Final = Option(
 
 METRICS_ADDRESS: Final = Option(
     address_or_off("0.0.0.0"),
-    "where metrics are scraped and health is asked for; port 0 takes a free one, off takes none",
+    "where metrics are scraped, health is asked for and the timeline is seen; port 0 takes a free one, off takes none",
     default="0.0.0.0:9464",
     flags=("--metrics-address",),
     variables=("SUPERVISOR_METRICS_ADDRESS",),
     placeholder="HOST:PORT|off",
+)
+
+TRACE: Final = Option(
+    text,
+    "a file for the timeline, in the trace format that Perfetto and Chrome read",
+    flags=("--trace",),
+    variables=("SUPERVISOR_TRACE",),
+    placeholder="PATH",
 )
 
 EXTENSIONS_DIR: Final = Option(
@@ -234,6 +242,7 @@ OPTIONS: Final[tuple[Option[object], ...]] = (
     INVOKE_ADDRESS,
     RUNTIME_API_ADDRESS,
     METRICS_ADDRESS,
+    TRACE,
     EXTENSIONS_DIR,
     LAYER,
     WITHOUT_EXTENSIONS,

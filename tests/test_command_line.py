@@ -16,6 +16,7 @@ from supervisor.options import FUNCTION_SETTINGS, OPTIONS
         (options.RUNTIME_API_ADDRESS, "127.0.0.1:1", "127.0.0.1:2", Address("127.0.0.1", 1)),
         (options.METRICS_ADDRESS, ":1", ":2", Address("0.0.0.0", 1)),
         (options.METRICS_ADDRESS, "off", ":2", None),
+        (options.TRACE, "/one", "/two", "/one"),
         (options.EXTENSIONS_DIR, "/one", "/two", "/one"),
         (options.QUEUE_SIZE, "1", "2", 1),
         (options.INIT_TIMEOUT, "1.5", "2", 1.5),

@@ -48,6 +48,7 @@ def test_without_options_the_defaults_are_those_of_rie_and_lambda() -> None:
         invoke_address=Address("0.0.0.0", 8080),
         runtime_api_address=Address("127.0.0.1", 9001),
         metrics_address=Address("0.0.0.0", 9464),
+        trace="",
         queue_size=100,
         init_timeout=10.0,
         events=EventConfig(

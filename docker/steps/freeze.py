@@ -13,6 +13,9 @@ from typing import Final, NamedTuple
 ENCODINGS: Final = frozenset({"aliases", "ascii", "cp437", "idna", "latin_1", "punycode", "utf_8", "utf_8_sig"})
 """cp437 is for zipfile: names in archives that do not say that they are in UTF-8."""
 
+PAGE: Final = ".html"
+"""A file of the package that is no module becomes one, named after it, whose TEXT it is."""
+
 TESTS: Final = frozenset({"_tests", "test", "tests"})
 
 ALIGNMENT: Final = 16
@@ -30,6 +33,8 @@ def modules_in(folder: Path, prefix: str = "", without: Set[str] = frozenset()) 
     """Every module below *folder*, a folder on the search path or a package named *prefix*."""
     for path in sorted(folder.iterdir()):
         name = path.name.removesuffix(".py")
+        if path.suffix == PAGE:
+            yield Module(f"{prefix}{path.stem}_html", path, is_package=False)
         if name in without or not name.isidentifier():
             continue
         if (path / "__init__.py").exists():
@@ -67,6 +72,8 @@ def chosen(arguments: argparse.Namespace) -> list[Module]:
 def frozen(module: Module) -> bytes:
     """The code of *module*, as `marshal` reads it. Its assertions stay in: they hold for the package, so here too."""
     source = module.file.read_bytes()
+    if module.file.suffix == PAGE:
+        source = f"TEXT = {source.decode()!r}\n".encode()
     return marshal.dumps(compile(source, f"<frozen {module.name}>", "exec", dont_inherit=True, optimize=0))
 
 

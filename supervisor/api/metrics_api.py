@@ -10,6 +10,8 @@ from supervisor.lifecycle.states import Phase
 METRICS_PATH: Final = "/metrics"
 LIVE_PATH: Final = "/health/live"
 READY_PATH: Final = "/health/ready"
+TIMELINE_PATH: Final = "/timeline"
+TIMELINE_EVENTS_PATH: Final = "/timeline/events"
 
 _READING: Final = ("GET", "HEAD")
 
@@ -22,9 +24,17 @@ class Page(Enum):
     METRICS = auto()
     LIVE = auto()
     READY = auto()
+    TIMELINE = auto()
+    TIMELINE_EVENTS = auto()
 
 
-_PAGES: Final = {METRICS_PATH: Page.METRICS, LIVE_PATH: Page.LIVE, READY_PATH: Page.READY}
+_PAGES: Final = {
+    METRICS_PATH: Page.METRICS,
+    LIVE_PATH: Page.LIVE,
+    READY_PATH: Page.READY,
+    TIMELINE_PATH: Page.TIMELINE,
+    TIMELINE_EVENTS_PATH: Page.TIMELINE_EVENTS,
+}
 
 
 def find(method: str, path: str) -> Page | Response:
@@ -55,6 +65,19 @@ def readiness(phase: Phase, last_init: Status | None) -> Response:
 
 def _not_ready(reason: str) -> Response:
     return Response(503, (TEXT,), f"not ready: {reason}\n".encode())
+
+
+def html(page: bytes) -> Response:
+    """Answer with a page, which needs nothing from elsewhere and is allowed nothing else."""
+    policy = (
+        "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; connect-src 'self'"
+    )
+    headers = (
+        ("Content-Type", "text/html; charset=utf-8"),
+        ("Content-Security-Policy", policy),
+        ("Cache-Control", "no-cache"),
+    )
+    return Response(200, headers, page)
 
 
 def metrics(content_type: str, body: bytes) -> Response:

@@ -7,7 +7,9 @@ from supervisor.api.http import Response
 from supervisor.api.metrics_api import Page
 from supervisor.backlog import Backlog
 from supervisor.environment import Environment
+from supervisor.gateway.timeline import TimelineService
 from supervisor.lifecycle.states import Phase
+from supervisor.pages import page
 from supervisor.readings import Readings
 from supervisor.system.http_exchange import Exchange
 
@@ -19,12 +21,16 @@ class MetricsService:
         environment: What is watched.
         backlog: Closed as soon as the environment is to end, which may take a while.
         readings: What is counted of it, and measured.
+        timeline: What shows its timeline.
     """
 
-    def __init__(self, environment: Environment, backlog: Backlog, readings: Readings) -> None:
+    def __init__(
+        self, environment: Environment, backlog: Backlog, readings: Readings, timeline: TimelineService
+    ) -> None:
         self._environment = environment
         self._backlog = backlog
         self._readings = readings
+        self._timeline = timeline
         self._nursery: trio.Nursery | None = None
         self._one_at_a_time = trio.Lock()
 
@@ -56,13 +62,20 @@ class MetricsService:
             case Page.METRICS:
                 assert self._nursery is not None
                 self._nursery.start_soon(self._scrape, exchange)
+            case Page.TIMELINE:
+                exchange.answer(metrics_api.html(page("timeline")))
+            case Page.TIMELINE_EVENTS:
+                self._timeline.open_stream(exchange)
 
     def _readiness(self) -> Response:
         phase = Phase.SHUTDOWN if self._backlog.is_closed else self._environment.phase
         return metrics_api.readiness(phase, self._readings.measures.inits.last)
 
     def abandon(self, exchange: Exchange) -> None:
-        """Whoever asked went away, or only says no more; the answer may still be read."""
+        """Whoever asked went away, or only says no more; an answer may still be read, a timeline without end is not."""
+        if exchange.context is Page.TIMELINE_EVENTS:
+            self._timeline.close_stream(exchange)
+            exchange.close()
 
     async def _scrape(self, exchange: Exchange) -> None:
         """Answer with the numbers of now. What takes long is done in a thread, so that nobody waits for it."""

@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 from typing import NamedTuple, NoReturn
@@ -100,6 +101,7 @@ class Actor:
             "on-sigterm": self._on_sigterm,
             "orphan": self._leave_orphan,
             "worker": self._start_worker,
+            "busy": _be_busy,
             "later": self._leave_for_later,
             "environ": lambda _: self.say(f"environ {json.dumps(dict(os.environ))}"),
             "cwd": lambda _: self.say(f"cwd {os.getcwd()}"),
@@ -152,6 +154,13 @@ class Actor:
             self.say("goes on")
 
         threading.Thread(target=go_on, daemon=True).start()
+
+
+def _be_busy(milliseconds: str) -> None:
+    """Have something to do for so long, as a function or an extension has."""
+    until = time.monotonic() + int(milliseconds) / 1000
+    while time.monotonic() < until:
+        pass
 
 
 def _of_this_life(words: Sequence[str]) -> Sequence[str]:
