@@ -184,9 +184,7 @@ class Application:
         self._once = None
         if event is not None:
             self._once = Once(self._environment, event, function.version, lambda line: stdout.write([line]))
-        self._watching = Watching(self._environment, function)
-        if trace is not None:
-            self._watching.trace(trace)
+        self._watching = Watching(self._environment, function, trace)
         if watchers is not None:
             readings = Readings(function, self._environment, self._processes, self._memory, telemetry)
             self._watching.serve(reactor, watchers, self._backlog, readings)

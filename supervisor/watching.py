@@ -21,21 +21,24 @@ from supervisor.telemetry.timeline import Timeline
 
 
 class Watching:
-    """What watches *environment*, which serves *function*. Each part is begun by a call of its own."""
+    """What watches one environment.
 
-    def __init__(self, environment: Environment, function: Function) -> None:
+    Args:
+        environment: The environment.
+        function: The function that it serves.
+        trace: Where its timeline is written to, if it is.
+    """
+
+    def __init__(self, environment: Environment, function: Function, trace: TraceFile | None) -> None:
         self._environment = environment
         self._function = function
         self._clock = Clock()
         self._timeline: Timeline | None = None
         self._timeline_service: TimelineService | None = None
         self._server: HttpServer | None = None
-        self._trace: TraceFile | None = None
-
-    def trace(self, file: TraceFile) -> None:
-        """Write the timeline to *file*, from now on."""
-        self._told_timeline().on_entry = file.add
-        self._trace = file
+        self._trace = trace
+        if trace is not None:
+            self._told_timeline().on_entry = trace.add
 
     def serve(self, reactor: Reactor, listener: socket.socket, backlog: Backlog, readings: Readings) -> None:
         """Answer at *listener* whoever asks for the numbers, the health or the timeline."""
