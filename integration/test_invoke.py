@@ -256,6 +256,7 @@ def test_a_hundred_requests_at_once_are_served_in_the_order_in_which_they_came(
         answers = [read_answer(call).body for call in calls]
 
     assert answers == [str(number).encode() for number in range(100)]
+    env.wait_for("^runtime got .* 99$")
     delivered = [line.split()[-1] for line in env.lines if line.startswith("runtime got")]
     assert delivered == [str(number) for number in range(100)]
 
