@@ -5,6 +5,7 @@ Every mistake of a client is a 403, never a 400: RIE 1.170 does so, and so did A
 
 import json
 import re
+from functools import lru_cache
 from typing import Final
 
 from supervisor.api.http import JSON, TEXT, Request, Response, render_json
@@ -34,6 +35,11 @@ def identifier(request: Request) -> str:
     value = request.headers.get("lambda-extension-identifier", "")
     if not value:
         raise _refusal("Extension.MissingExtensionIdentifier", "Missing Lambda-Extension-Identifier header")
+    return _as_given_out(value)
+
+
+@lru_cache(maxsize=64)
+def _as_given_out(value: str) -> str:
     match = _UUID.fullmatch(value)
     if match is None:
         raise _refusal("Extension.InvalidExtensionIdentifier", "Invalid Lambda-Extension-Identifier")

@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Mapping
-from enum import Enum, auto
+from enum import IntEnum, auto
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 from supervisor.api.http import NOT_FOUND, Response, method_not_allowed
 
 
-class Endpoint(Enum):
+class Endpoint(IntEnum):
     """What a peer can ask for."""
 
     PING = auto()

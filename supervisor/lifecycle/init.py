@@ -12,6 +12,7 @@ from supervisor.lifecycle import invoke, ready
 from supervisor.lifecycle.effects import LaunchExtension, LaunchRuntime
 from supervisor.lifecycle.limits import MAX_EXTENSIONS
 from supervisor.lifecycle.milestones import (
+    SUCCEEDED,
     Ending,
     ExtensionReported,
     InitPhase,
@@ -65,13 +66,13 @@ def _launch_runtime(state: State, now: float) -> Effects:
 def _runtime_done(state: State, now: float) -> Effects:
     assert state.init is not None
     state.init.runtime_done = True
-    yield InitRuntimeDone(state.init.phase, Ending())
+    yield InitRuntimeDone(state.init.phase, SUCCEEDED)
 
 
 def _succeed(state: State, now: float) -> Effects:
     init = state.init
     assert init is not None
-    yield from report(state, now, Ending())
+    yield from report(state, now, SUCCEEDED)
     del state.timers[Timer.INIT]
     state.init = None
     if init.phase is InitPhase.INIT:

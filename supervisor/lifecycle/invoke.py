@@ -12,7 +12,15 @@ from supervisor.lifecycle import ready, uploads
 from supervisor.lifecycle.diagnoses import InvocationHeld
 from supervisor.lifecycle.effects import AnswerCaller, SendInvocation, SendInvoke
 from supervisor.lifecycle.limits import HELD_SECONDS
-from supervisor.lifecycle.milestones import Ending, InvocationReported, InvocationStarted, RuntimeDone, Span, Status
+from supervisor.lifecycle.milestones import (
+    SUCCEEDED,
+    Ending,
+    InvocationReported,
+    InvocationStarted,
+    RuntimeDone,
+    Span,
+    Status,
+)
 from supervisor.lifecycle.model import Effects, Invoke, State, Timer
 from supervisor.lifecycle.states import Phase, RuntimeState
 
@@ -49,9 +57,10 @@ def next_step(state: State) -> Callable[[State, float], Effects] | None:
         return None
     if invoke.runtime_done is None:
         return _runtime_done
-    if not any(extension.busy for extension in state.extensions.values()):
-        return _succeed
-    return None
+    for extension in state.extensions.values():
+        if extension.busy:
+            return None
+    return _succeed
 
 
 def _poll_already_waits(state: State, now: float) -> Effects:
@@ -66,7 +75,7 @@ def _runtime_done(state: State, now: float) -> Effects:
     invoke.runtime_done = now
     if invoke.truncated is not None:
         yield from uploads.tell_truncation(state)
-    yield end_runtime(invoke, now, Ending())
+    yield end_runtime(invoke, now, SUCCEEDED)
 
 
 def end_runtime(invoke: Invoke, now: float, ending: Ending) -> RuntimeDone:
@@ -95,7 +104,7 @@ def _succeed(state: State, now: float) -> Effects:
     assert invoke.runtime_done is not None
     if now - invoke.runtime_done >= HELD_SECONDS:
         yield InvocationHeld(invoke.last_extension, now - invoke.runtime_done, now - invoke.started)
-    yield _report(state, invoke, Ending(), now - invoke.started, now)
+    yield _report(state, invoke, SUCCEEDED, now - invoke.started, now)
     if invoke.withheld is not None:
         yield AnswerCaller(invoke.invocation, invoke.withheld)
 

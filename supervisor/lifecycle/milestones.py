@@ -4,6 +4,7 @@ Moments are on the lifecycle's clock, durations in seconds. Nothing here knows a
 """
 
 from enum import StrEnum
+from typing import Final
 
 from supervisor.lifecycle.invocation import Invocation
 from supervisor.lifecycle.states import ShutdownReason
@@ -32,6 +33,10 @@ class Ending:
 
     status: Status = Status.SUCCESS
     error_type: str = ""
+
+
+SUCCEEDED: Final = Ending()
+"""How a phase ends mostly."""
 
 
 @frozen()

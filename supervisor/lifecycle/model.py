@@ -6,7 +6,7 @@ Only `machine`, `init`, `invoke` and `shutdown` change it, each inside one call 
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import Enum, auto
+from enum import Enum, IntEnum, auto
 from typing import NamedTuple
 
 from supervisor.errors import Fault
@@ -181,7 +181,7 @@ class Stop:
     killed: list[str] = field(default_factory=list)
 
 
-class Timer(Enum):
+class Timer(IntEnum):
     """What may come due. An extension's error grace is kept under the extension's name instead."""
 
     INIT = auto()

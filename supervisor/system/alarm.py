@@ -16,14 +16,14 @@ class Alarm:
 
     def __init__(self) -> None:
         self._due = math.inf
+        self._wakes = math.inf
         self._sleep = trio.CancelScope()
 
     def set(self, at: float | None) -> None:
         """Let the alarm go off at *at*, in seconds of trio's clock, or not at all. What was set before is forgotten."""
         self._due = math.inf if at is None else at
-        if self._due >= self._sleep.deadline:
-            return
-        self._sleep.deadline = self._due
+        if self._due < self._wakes:
+            self._wakes = self._sleep.deadline = self._due
 
     async def run(self, on_due: Callable[[], None]) -> None:
         """Call *on_due* whenever the alarm goes off, for ever.
@@ -31,6 +31,7 @@ class Alarm:
         Cancellation: at any moment, except inside *on_due*; what was set stays set.
         """
         while True:
+            self._wakes = self._due
             with trio.CancelScope(deadline=self._due) as self._sleep:
                 await trio.sleep_forever()
             if trio.current_time() >= self._due:

@@ -34,7 +34,8 @@ class Heads:
 
     def request(self, data: bytes) -> tuple[Request, bool] | None:
         """The request that *data* is, and whether the connection lives on, if it is one whole request and known."""
-        end = _end(data)
+        # Without an end in sight the beginning is one of which nothing is known.
+        end = data.find(_HEAD_END, 0, _LONGEST_BYTES) + len(_HEAD_END)
         meaning = self._meanings.get(data[:end])
         if meaning is None or meaning.length != len(data):
             return None
@@ -44,15 +45,10 @@ class Heads:
 
     def remember(self, data: bytes, request: Request, *, keep_alive: bool) -> bool:
         """Learn that *request*, which is all in, came at the beginning of *data*; whether nothing came behind it."""
-        end = _end(data)
+        end = data.find(_HEAD_END, 0, _LONGEST_BYTES) + len(_HEAD_END)
         if end + len(request.body) != len(data):
             return False
         if len(self._meanings) < _REMEMBERED:
             known = Request(request.method, request.path, request.query, request.headers, version=request.version)
             self._meanings[data[:end]] = _Meaning(known, keep_alive, len(data))
         return True
-
-
-def _end(data: bytes) -> int:
-    """Where the body begins. Without an end in sight that is nowhere: nothing is known of such a beginning."""
-    return data.find(_HEAD_END, 0, _LONGEST_BYTES) + len(_HEAD_END)
