@@ -18,12 +18,14 @@ static const struct _frozen frozen_modules[] = {
 
 extern PyObject *PyInit_parser(void);
 extern PyObject *PyInit_url_parser(void);
+extern PyObject *PyInit_json_text(void);
 extern PyObject *PyInit_prctl(void);
 extern PyObject *PyInit_sigaction(void);
 
 static struct _inittab built_in_modules[] = {
     {"httptools.parser.parser", PyInit_parser},
     {"httptools.parser.url_parser", PyInit_url_parser},
+    {"supervisor.api.json_text", PyInit_json_text},
     {"supervisor.system.prctl", PyInit_prctl},
     {"supervisor.system.sigaction", PyInit_sigaction},
     {NULL, NULL},

@@ -9,6 +9,7 @@ from typing import Final
 from urllib.parse import parse_qs, unquote
 
 from supervisor.api.http import JSON, NOT_FOUND, Headers, Request, Response, method_not_allowed
+from supervisor.api.json_text import is_json
 from supervisor.errors import ProtocolError
 from supervisor.function import Function
 from supervisor.lifecycle.invocation import (
@@ -134,30 +135,20 @@ def _document(body: Payload) -> Payload:
     """The payload as sent, if it is JSON; a caller that sends nothing means an empty document, as the SDKs do."""
     if not body:
         return b"{}"
+    if is_json(body):
+        return body
     try:
-        _check_json(body)
+        # It says what is wrong; and perhaps nothing is, because it knows UTF-16 and UTF-32 too.
+        json.loads(bytes(body), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         text = f"Could not parse request body into json: Could not parse payload into json: {error}"
         raise ProtocolError(400, "InvalidRequestContentException", text) from None
     return body
 
 
-def _check_json(body: Payload) -> None:
-    """Raise ValueError or RecursionError unless *body* is JSON."""
-    try:
-        _DECODER.decode(str(body, "utf-8"))
-    except ValueError:
-        # Perhaps it is UTF-16 or UTF-32, which are found out.
-        json.loads(bytes(body), parse_constant=_refuse_constant)
-
-
 def _refuse_constant(name: str) -> None:
     """Python's parser knows three numbers that JSON does not."""
     raise ValueError(f"{name} is not JSON")
-
-
-_DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant)
-"""Made once: `json.loads` would make one for each payload."""
 
 
 def _arn(function_name: str, query: str, function: Function) -> str:
