@@ -81,7 +81,8 @@ class Connection:
         self._output.send(response.head() + self._head_ends.of(exchange), body)
         if not self._output.waiting:
             self._conclude(exchange)
-        self.watch()
+        if not self._serving:
+            self.watch()
 
     def stream(self, exchange: Exchange, response: Response, length: int | None) -> AnswerStream:
         """Send the head of *response* for *exchange*, the one that is served, and then whatever the stream is given."""
