@@ -95,6 +95,7 @@ def test_the_first_process_reaps_orphans(image: MakeImage, container: StartConta
 
 @on_both
 def test_telemetry_is_delivered(image: MakeImage, container: StartContainer, tmp_path: Path, arch: str) -> None:
+    """Without the freeze: it is told of the end of an invocation then, and not in the next one."""
     subscription = subscription_body(types=["platform"]).decode()
     steps = [
         "tell:/dev/stdout",
@@ -103,7 +104,9 @@ def test_telemetry_is_delivered(image: MakeImage, container: StartContainer, tmp
         f"subscribe:telemetry:{subscription}",
     ]
     extensions = with_extensions(tmp_path, sub=extension_file([*steps, "loop"], "subscriber.py"))
-    subject = container(image(BOOKWORM, arch), runtime("loop"), [f"--platform=linux/{arch}", extensions])
+    subject = container(
+        image(BOOKWORM, arch), runtime("loop"), [f"--platform=linux/{arch}", "--env=SUPERVISOR_FREEZE=0", extensions]
+    )
     request_id = subject.invoke().headers["x-amzn-requestid"]
 
     report = json.loads(subject.wait_for(r'^\{.*"type": "platform.report"').string)["record"]
