@@ -16,10 +16,8 @@ from supervisor.config import Config, EventConfig
 from supervisor.confinement import confine, oom_kills, storage_to_check
 from supervisor.environment import Environment
 from supervisor.function import Function
-from supervisor.gateway.callers import CallerService
-from supervisor.gateway.invoke_port import InvokePort
+from supervisor.gateway.outside import Outside
 from supervisor.gateway.peers import PeerService
-from supervisor.gateway.streams import StreamService
 from supervisor.gateway.throttle import Throttle
 from supervisor.lifecycle.events import EnvironmentStarted, ShutdownRequested
 from supervisor.lifecycle.exits import ExitStatus
@@ -121,10 +119,15 @@ class Application:
         callers = _listen(config.invoke_address, options.INVOKE_ADDRESS) if config.invoke_address else None
         peers = _listen(config.runtime_api_address, options.RUNTIME_API_ADDRESS)
         watchers = _listen(config.metrics_address, options.METRICS_ADDRESS) if config.metrics_address else None
+        browsers = (
+            _listen(config.function_url_address, options.FUNCTION_URL_ADDRESS) if config.function_url_address else None
+        )
         trace = _open_trace(config.trace, function) if config.trace else None
         runtime_api = Address(*peers.getsockname()[:2])
         if callers is not None:
             _log.info("The function is invoked at %s", Address(*callers.getsockname()[:2]))
+        if browsers is not None:
+            _log.info("The function is opened at http://%s", Address(*browsers.getsockname()[:2]))
         _log.info("The runtime and the extensions call at %s", runtime_api)
         if watchers is not None:
             _log.info("Metrics are at http://%s%s", Address(*watchers.getsockname()[:2]), METRICS_PATH)
@@ -169,18 +172,12 @@ class Application:
         self._drain_timeout = config.events.drain_timeout
         self._stop = trio.Event()
         self._drain = trio.CancelScope()
-        caller_service = CallerService(
-            self._environment, self._backlog, log.tail, function, raw_payload=config.raw_payload
-        )
-        streams = StreamService(
-            self._environment,
-            log.tail,
-            function,
-            is_closing=lambda: self._backlog.is_closed,
-            raw_payload=config.raw_payload,
-        )
-        invoke_port = InvokePort(caller_service, streams)
-        self._caller_server = HttpServer(reactor, callers, invoke_port) if callers else None
+        outside = Outside(reactor, self._environment, self._backlog, function)
+        if callers is not None:
+            outside.serve_callers(callers, log.tail, raw_payload=config.raw_payload)
+        if browsers is not None:
+            outside.serve_browsers(browsers, streaming=config.function_url_streams)
+        self._outside = outside
         self._once = None
         if event is not None:
             self._once = Once(self._environment, event, function.version, lambda line: stdout.write([line]))
@@ -215,15 +212,13 @@ class Application:
 
     async def _send_last_answers(self) -> None:
         with trio.move_on_after(_LAST_ANSWERS_SECONDS):
-            if self._caller_server is not None:
-                await self._caller_server.answers_sent()
+            await self._outside.answers_sent()
             await self._watching.end()
 
     def _close(self) -> None:
         self._backlog.close_store()
         self._peer_server.close()
-        if self._caller_server is not None:
-            self._caller_server.close()
+        self._outside.close()
         self._watching.close()
         self._reactor.close()
         if self._confinement is not None:

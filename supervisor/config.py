@@ -62,6 +62,8 @@ class Config:
         without_extensions: The names of external extensions that are not launched.
         once: The one event that is run, or where it is; empty when callers invoke the function.
         invoke_address: Where they do; None for nowhere.
+        function_url_address: Where the function is opened as a URL; None is nowhere.
+        function_url_streams: Whether that answers with each piece as it comes.
         runtime_api_address: Where the runtime and the extensions call.
         metrics_address: Where the environment is watched; None is nowhere.
         trace: The file that its timeline is written to; empty for none.
@@ -91,6 +93,8 @@ class Config:
     without_extensions: tuple[str, ...]
     once: str
     invoke_address: Address | None
+    function_url_address: Address | None
+    function_url_streams: bool
     runtime_api_address: Address
     metrics_address: Address | None
     trace: str
@@ -187,6 +191,8 @@ def read_config(command_line: CommandLine, environ: Mapping[str, str], image: Im
         without_extensions=choices.value(options.WITHOUT_EXTENSIONS),
         once=choices.value(options.ONCE),
         invoke_address=_address_for_others(choices, options.INVOKE_ADDRESS),
+        function_url_address=_address_for_others(choices, options.FUNCTION_URL_ADDRESS),
+        function_url_streams=choices.value(options.FUNCTION_URL_INVOKE_MODE),
         runtime_api_address=choices.value(options.RUNTIME_API_ADDRESS),
         metrics_address=_address_for_others(choices, options.METRICS_ADDRESS),
         trace=choices.value(options.TRACE),

@@ -101,6 +101,13 @@ def is_json(text: str) -> bool:
     return text.lower() == "json"
 
 
+def is_response_stream(text: str) -> bool:
+    """Whether the invoke mode of a function URL is RESPONSE_STREAM rather than BUFFERED (AWS: Function URLs)."""
+    if text.upper() not in ("BUFFERED", "RESPONSE_STREAM"):
+        raise ValueError(f"must be BUFFERED or RESPONSE_STREAM, not {quoted(text)}")
+    return text.upper() == "RESPONSE_STREAM"
+
+
 def path(text: str) -> str:
     """The path of a file or folder, which need not exist."""
     if not text:

@@ -15,6 +15,7 @@ from supervisor.option_values import (
     address,
     address_or_off,
     is_json,
+    is_response_stream,
     log_level,
     names,
     off_switch,
@@ -55,6 +56,24 @@ INVOKE_ADDRESS: Final = Option(
     flags=("--invoke-address", "--runtime-interface-emulator-address"),
     variables=("SUPERVISOR_INVOKE_ADDRESS",),
     placeholder="HOST:PORT",
+)
+
+FUNCTION_URL_ADDRESS: Final = Option(
+    address_or_off("0.0.0.0"),
+    "where the function is opened as a URL, by a browser or any HTTP client; port 0 takes a free one, off takes none",
+    default="off",
+    flags=("--function-url-address",),
+    variables=("SUPERVISOR_FUNCTION_URL_ADDRESS",),
+    placeholder="HOST:PORT|off",
+)
+
+FUNCTION_URL_INVOKE_MODE: Final = Option(
+    is_response_stream,
+    "how the function URL answers: BUFFERED, or RESPONSE_STREAM for each piece as it comes",
+    default="BUFFERED",
+    flags=("--function-url-invoke-mode",),
+    variables=("SUPERVISOR_FUNCTION_URL_INVOKE_MODE",),
+    placeholder="MODE",
 )
 
 RUNTIME_API_ADDRESS: Final = Option(
@@ -240,6 +259,8 @@ ENABLE_INIT_CACHING: Final = Option(
 
 OPTIONS: Final[tuple[Option[object], ...]] = (
     INVOKE_ADDRESS,
+    FUNCTION_URL_ADDRESS,
+    FUNCTION_URL_INVOKE_MODE,
     RUNTIME_API_ADDRESS,
     METRICS_ADDRESS,
     TRACE,

@@ -46,6 +46,8 @@ def test_without_options_the_defaults_are_those_of_rie_and_lambda() -> None:
         without_extensions=(),
         once="",
         invoke_address=Address("0.0.0.0", 8080),
+        function_url_address=None,
+        function_url_streams=False,
         runtime_api_address=Address("127.0.0.1", 9001),
         metrics_address=Address("0.0.0.0", 9464),
         trace="",
@@ -290,6 +292,28 @@ def test_the_runtime_api_stays_on_loopback_unless_a_host_is_named() -> None:
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="must be HOST:PORT"):
         read("--invoke-address", text)
+
+
+def test_a_function_url_is_off_unless_it_has_an_address() -> None:
+    assert read("--function-url-address", "off").function_url_address is None
+    assert read("--function-url-address", ":81").function_url_address == Address("0.0.0.0", 81)
+    with pytest.raises(UsageError, match="must be off, HOST:PORT"):
+        read("--function-url-address", "on")
+
+
+def test_a_function_url_streams_if_its_mode_says_so() -> None:
+    assert [
+        read("--function-url-invoke-mode", mode).function_url_streams for mode in ("BUFFERED", "response_stream")
+    ] == [
+        False,
+        True,
+    ]
+    with pytest.raises(UsageError, match="must be BUFFERED or RESPONSE_STREAM, not 'chunked'"):
+        read("--function-url-invoke-mode", "chunked")
+
+
+def test_the_bandwidth_of_a_stream_is_chosen_in_kibibytes() -> None:
+    assert read("--stream-bandwidth", "2048").stream_bandwidth == 2 * 1024 * 1024
 
 
 def test_an_address_is_written_as_it_is_read() -> None:

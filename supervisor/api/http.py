@@ -1,7 +1,7 @@
 """HTTP as values: a request that has been read, a response that will be written, and the two forms of an error body."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, cast
 
@@ -43,6 +43,8 @@ _STATUS_LINES: Final = {status: f"HTTP/1.1 {status} {reason}\r\n" for status, re
 class Request:
     """One request. Header names are lower case; values are decoded as Latin-1, as HTTP defines them.
 
+    *headers* has the first value of each name, *further_headers* those of names that came before.
+
     *path* is as sent, without the query; *body* is complete once the request has been handed over as finished;
     *version* is that of HTTP, `1.1` or `1.0`.
     """
@@ -53,6 +55,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Payload = b""
     version: str = "1.1"
+    further_headers: Sequence[tuple[str, str]] = ()
 
 
 @frozen()

@@ -35,6 +35,7 @@ class Connection:
     """
 
     def __init__(self, accepted: socket.socket, shared: Shared, on_closed: Callable[["Connection"], None]) -> None:
+        self.peer_host = ""
         self._socket = accepted
         self._fd = accepted.fileno()
         self._reactor = shared.reactor
@@ -171,8 +172,7 @@ class Connection:
             self._abandoned = exchange
             self._service.abandon(exchange)
 
-    def _is_answered(self, exchange: Exchange) -> bool:
-        """Whether the whole answer is sent."""
+    def _whole_answer_is_sent(self, exchange: Exchange) -> bool:
         return exchange.answered and self._stream is None and not self._output.waiting
 
     def _conclude(self, exchange: Exchange) -> None:
@@ -215,7 +215,7 @@ class Connection:
             self._input.end_body()
             if not exchange.answered and not exchange.oversized:
                 self._finish(exchange)
-            elif self._is_answered(exchange):
+            elif self._whole_answer_is_sent(exchange):
                 self._conclude(exchange)
         elif self._reader.refusal is not None:
             self._break_off(exchange, self._reader.refusal)
@@ -228,11 +228,10 @@ class Connection:
         if not exchange.answered:
             self._abandon(exchange)
             exchange.answer(refusal)
-        elif self._is_answered(exchange):
+        elif self._whole_answer_is_sent(exchange):
             self._conclude(exchange)
 
     def _give_up_body(self, exchange: Exchange) -> None:
-        """Nobody wants the rest of the body."""
         if not self._input.ignore_body() or self._continue_owed:
             exchange.keep_alive = False
 
@@ -259,7 +258,7 @@ class Connection:
     def _end_input(self) -> None:
         """The peer sends no more, and everything that it sent is read."""
         exchange = self._exchange
-        if exchange is None or self._is_answered(exchange):
+        if exchange is None or self._whole_answer_is_sent(exchange):
             self.drop()
             return
         exchange.keep_alive = False

@@ -18,7 +18,9 @@ _NO_TRAILERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class WayBack(Protocol):
-    """What an exchange asks of the connection that it arrived on."""
+    """What an exchange asks of the connection that it arrived on, and that comes from *peer_host*."""
+
+    peer_host: str
 
     def answer(self, exchange: "Exchange", response: Response) -> None:
         """Send *response* for *exchange*."""
@@ -99,6 +101,11 @@ class Exchange:
         assert not self.answered, "an exchange is answered once"
         self.answered = True
         return self._way_back.stream(self, response, length)
+
+    @property
+    def peer_host(self) -> str:
+        """The address that the request came from, without its port."""
+        return self._way_back.peer_host
 
     def pause(self) -> None:
         """Read no more of the body until `resume`: the peer waits. What is read already is still handed over."""

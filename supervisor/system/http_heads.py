@@ -3,6 +3,7 @@
 What they mean the parser found out when they came for the first time. Nothing is parsed here.
 """
 
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from supervisor.api.http import Request
@@ -40,7 +41,8 @@ class Heads:
         if meaning is None or meaning.length != len(data):
             return None
         known = meaning.request
-        request = Request(known.method, known.path, known.query, known.headers, data[end:], known.version)
+        body, further = data[end:], known.further_headers
+        request = Request(known.method, known.path, known.query, known.headers, body, known.version, further)
         return request, meaning.keep_alive
 
     def remember(self, data: bytes, request: Request, *, keep_alive: bool) -> bool:
@@ -49,6 +51,6 @@ class Heads:
         if end + len(request.body) != len(data):
             return False
         if len(self._meanings) < _REMEMBERED:
-            known = Request(request.method, request.path, request.query, request.headers, version=request.version)
+            known = replace(request, body=b"")
             self._meanings[data[:end]] = _Meaning(known, keep_alive, len(data))
         return True

@@ -30,6 +30,7 @@ class RequestReader:
     __slots__ = (
         "_at_start",
         "_between_bytes",
+        "_further_headers",
         "_headers",
         "_heads",
         "_latest",
@@ -49,6 +50,7 @@ class RequestReader:
         self._at_start: bool
         self._target: bytes
         self._headers: dict[str, str]
+        self._further_headers: list[tuple[str, str]]
         self._restart()
 
     def feed(self, data: bytes) -> None:
@@ -124,7 +126,11 @@ class RequestReader:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header, or one trailer. The first of a name counts (RIE 1.170: Go's `Header.Get`)."""
-        self._headers.setdefault(name.lower().decode("latin-1"), value.rstrip().decode("latin-1"))
+        key, text = name.lower().decode("latin-1"), value.rstrip().decode("latin-1")
+        if key in self._headers:
+            self._further_headers.append((key, text))
+        else:
+            self._headers[key] = text
 
     def on_headers_complete(self) -> None:
         """The head is in."""
@@ -135,6 +141,8 @@ class RequestReader:
         parser = self._parser
         method, version = parser.get_method().decode("latin-1"), parser.get_http_version()
         request = Request(method, path, query, self._headers, version=version)
+        if self._further_headers:
+            request.further_headers, self._further_headers = self._further_headers, []
         self._latest = Exchange(self._way_back, request, keep_alive=parser.should_keep_alive())
         self.arrived.append(self._latest)
         self._target = b""
@@ -161,7 +169,7 @@ class RequestReader:
         self._latest.finished = True
         if self._headers:
             self._latest.trailers = self._headers
-            self._headers = {}
+            self._headers, self._further_headers = {}, []
         # A body of megabytes is not to be held until another request comes.
         self._latest = None
 
@@ -170,6 +178,7 @@ class RequestReader:
         self._parser = HttpRequestParser(self)
         self._target = b""
         self._headers = {}
+        self._further_headers = []
         self._between_bytes = 0
         self._at_start = True
 
@@ -190,7 +199,8 @@ class RequestReader:
             return b""
         target = f"{request.path}?{request.query}" if request.query else request.path
         lines = [f"{request.method} {target} HTTP/{request.version}"]
-        lines += [f"{name}: {value}" for name, value in request.headers.items() if name != "upgrade"]
+        headers = (*request.headers.items(), *request.further_headers)
+        lines += [f"{name}: {value}" for name, value in headers if name != "upgrade"]
         self.arrived.pop()
         self._restart()
         return "\r\n".join([*lines, "\r\n"]).encode("latin-1")

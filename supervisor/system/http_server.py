@@ -76,14 +76,16 @@ class HttpServer:
 
     def _accept(self, _mask: int) -> None:
         try:
-            accepted, _ = self._listener.accept()
+            accepted, peer = self._listener.accept()
         except OSError as error:
             # A peer that has gone again is no loss. Without room, whoever waits would be reported without end.
             if error.errno in _NO_ROOM and self._connections:
                 self._set_accepting(accepting=False)
             return
         accepted.setblocking(False)
-        self._connections.add(Connection(accepted, self._shared, self._forget))
+        connection = Connection(accepted, self._shared, self._forget)
+        connection.peer_host = peer[0]
+        self._connections.add(connection)
 
     def _forget(self, connection: Connection) -> None:
         self._connections.discard(connection)

@@ -9,7 +9,7 @@ import trio.testing
 from supervisor.api.http import Response
 from supervisor.lifecycle.invocation import Payload
 from supervisor.system.http_exchange import Exchange
-from tests.system.http_peers import PATIENCE, Clerk, chunked, get, post, serving, too_large
+from tests.system.http_peers import PATIENCE, Clerk, chunked, get, nothing, post, serving, too_large
 
 MEGABYTE = 1024 * 1024
 LARGE = bytes(range(256)) * 4096 * 6
@@ -138,6 +138,17 @@ async def test_a_taker_that_is_full_at_the_end_holds_up_nothing() -> None:
         peer = await site.peer()
         for _ in range(2):
             assert (await peer.ask(post("/", b"body"))).status == 202
+
+
+async def test_a_peer_that_leaves_while_a_full_taker_has_its_whole_body_is_noticed() -> None:
+    taker = Taker(on_piece=Exchange.pause)
+    clerk = Clerk(begin=taker.begin, finish=nothing)
+    async with serving(clerk) as site:
+        peer = await site.peer()
+        await peer.send(post("/", b"body"))
+        await clerk.until("finish /")
+        peer.vanish()
+        await clerk.until("abandon /")
 
 
 async def test_the_end_of_what_a_paused_peer_sent_is_seen_after_it_was_taken() -> None:

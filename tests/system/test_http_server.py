@@ -26,7 +26,24 @@ async def test_a_request_is_told_as_it_was_sent() -> None:
     assert (request.method, request.path, request.query) == ("POST", "/a%2Fb", "c=d&e")
     # The first of a name counts.
     assert request.headers == {"content-length": "4", "host": "x", "x-name": "\xc3\xa9", "x-empty": ""}
+    assert request.further_headers == [("x-name", "second")]
     assert request.body == b"\0\xff{}"
+    assert clerk.exchanges[0].peer_host == "127.0.0.1"
+
+
+async def test_what_was_sent_twice_belongs_to_its_own_request() -> None:
+    clerk = Clerk()
+    async with serving(clerk) as site:
+        peer = await site.peer()
+        await peer.ask(chunked("/", b"body", trailers=b"A: 1\r\nA: 2\r\n"))
+        await peer.ask(get("/", "A: 1", "A: 2", "Connection: Upgrade", "Upgrade: h2c"))
+        await peer.ask(get("/", "A: 1"))
+        for _ in range(3):
+            await peer.ask(get("/", "A: 1", "A: 2"))
+
+    further = [list(exchange.request.further_headers) for exchange in clerk.exchanges]
+    assert further == [[], [("a", "2")], [], *[[("a", "2")]] * 3]
+    assert clerk.exchanges[0].trailers == {"a": "1"}
 
 
 @pytest.mark.parametrize(
