@@ -185,6 +185,21 @@ def test_a_timeout_in_the_middle_of_a_stream_completes_it(environment: StartEnvi
     assert "\nREPORT RequestId: " in log_of(said)
 
 
+@pytest.mark.rule("invoke-api/stream-after-timeout")
+def test_what_is_written_after_the_timeout_does_not_reach_the_caller(environment: StartEnvironment) -> None:
+    # The extension makes it a shutdown that leaves the runtime some time.
+    env = environment(
+        ["next", "begin-stream:half", "write-on-sigterm", "pause"],
+        {"x": ["register:SHUTDOWN", "next", "exit:0"]},
+        environ={"AWS_LAMBDA_FUNCTION_TIMEOUT": "1"},
+    )
+    with closing(EventStream(env)) as caller:
+        received, said = caller.everything()
+
+    env.wait_for("^runtime wrote")
+    assert (received, said["ErrorCode"]) == (b"half", "Sandbox.Timedout")
+
+
 def test_a_response_that_breaks_off_is_completed_with_an_error_code(
     played: Environment, runtime: RuntimePlayer, caller: EventStream
 ) -> None:

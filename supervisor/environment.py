@@ -59,6 +59,9 @@ class Sink(Protocol):
     def take(self, piece: Payload) -> None:
         """Take a piece of the response, which stays as it is."""
 
+    def cut(self) -> None:
+        """Take nothing more, whatever comes."""
+
 
 ReadAlong = Callable[[str], Sink]
 """Called when a response begins that may be read as it comes, with its content type."""
@@ -95,7 +98,7 @@ class Environment:
         self._alarm = Alarm()
         self._callers: dict[Invocation, Answer] = {}
         self._readers: dict[Invocation, ReadAlong] = {}
-        self._sink: Sink | None = None
+        self._sinks: dict[Invocation, Sink] = {}
         self._orders: deque[Effect] = deque()
         self._performing = False
         self._idle_watchers: list[Callable[[], None]] = []
@@ -107,6 +110,7 @@ class Environment:
             order.SendInvoke: self._mailboxes.send_invoke,
             order.SendShutdown: self._send_shutdown,
             order.StartAnswer: self._start_answer,
+            order.CutAnswer: lambda cut: self._sinks[cut.invocation].cut(),
             order.AnswerCaller: self._answer_caller,
             order.FreezeEnvironment: lambda _: self._freeze(),
             order.ThawEnvironment: lambda _: self._thaw(),
@@ -172,8 +176,8 @@ class Environment:
             ProtocolError: The event is refused; nothing has happened.
         """
         self.dispatch(event)
-        sink, self._sink = self._sink, None
-        return sink
+        # There is one response at a time.
+        return next(iter(self._sinks.values()), None)
 
     def poll_runtime(self, poll: Exchange) -> None:
         """Keep a poll of the runtime until there is an invocation.
@@ -244,10 +248,11 @@ class Environment:
         self._report.deliver(lambda: self._mailboxes.send_shutdown(event))
 
     def _start_answer(self, start: order.StartAnswer) -> None:
-        self._sink = self._readers[start.invocation](start.content_type)
+        self._sinks[start.invocation] = self._readers[start.invocation](start.content_type)
 
     def _answer_caller(self, answer: order.AnswerCaller) -> None:
         self._readers.pop(answer.invocation, None)
+        self._sinks.pop(answer.invocation, None)
         self._callers.pop(answer.invocation)(answer.outcome)
 
     def _freeze(self) -> None:

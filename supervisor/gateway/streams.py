@@ -89,6 +89,7 @@ class StreamCaller:
         self._version = version
         self._tail = tail
         self._stream: AnswerStream | None = None
+        self._is_cut = False
         self.on_room: Callable[[], None] = _nothing
 
     def read_along(self, content_type: str) -> Sink:
@@ -98,9 +99,15 @@ class StreamCaller:
 
     def take(self, piece: Payload) -> None:
         """Send a piece of the response."""
+        if self._is_cut:
+            return
         assert self._stream is not None
         for message in stream_api.payload_chunks(piece):
             self._stream.send(message)
+
+    def cut(self) -> None:
+        """Send nothing more of the response."""
+        self._is_cut = True
 
     @property
     def is_full(self) -> bool:

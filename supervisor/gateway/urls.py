@@ -107,6 +107,7 @@ class StreamingBrowser:
         self._request_id = request_id
         self._prelude: http_prelude.Prelude | None = None
         self._stream: AnswerStream | None = None
+        self._is_cut = False
         self.on_room: Callable[[], None] = _nothing
 
     def read_along(self, content_type: str) -> Sink:
@@ -119,6 +120,8 @@ class StreamingBrowser:
 
     def take(self, piece: Payload) -> None:
         """Send a piece of the response, if it is not of the prelude. After a malformed one nothing is sent."""
+        if self._is_cut:
+            return
         if self._stream is not None:
             self._stream.send(piece)
         elif self._prelude is not None and not self._exchange.answered:
@@ -132,6 +135,10 @@ class StreamingBrowser:
             return
         if head is not None:
             self._begin(head).send(prelude.rest)
+
+    def cut(self) -> None:
+        """Send nothing more of the response."""
+        self._is_cut = True
 
     @property
     def is_full(self) -> bool:

@@ -54,6 +54,13 @@ class StartAnswer:
 
 
 @frozen()
+class CutAnswer:
+    """Let nothing more of the response reach the caller of *invocation*, who has read along so far."""
+
+    invocation: Invocation
+
+
+@frozen()
 class AnswerCaller:
     """Tell the caller of *invocation* how it went. Ordered exactly once for each invocation that arrived."""
 
@@ -112,6 +119,7 @@ Effect = (
     | SendInvoke
     | SendShutdown
     | StartAnswer
+    | CutAnswer
     | AnswerCaller
     | FreezeEnvironment
     | ThawEnvironment

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from supervisor.errors import Fault
 from supervisor.lifecycle import init, invoke, ready, shutdown, uploads
 from supervisor.lifecycle.diagnoses import ExitedEarly, TimeUp
-from supervisor.lifecycle.effects import AnswerCaller, KillExtension
+from supervisor.lifecycle.effects import AnswerCaller, CutAnswer, KillExtension
 from supervisor.lifecycle.exits import CLEAN_EXIT, ExitStatus
 from supervisor.lifecycle.invocation import Unavailable
 from supervisor.lifecycle.milestones import Ending, InitRuntimeDone, InvocationStarted, Status
@@ -162,6 +162,8 @@ def _cut_invocation_off(state: State, now: float, failure: Failure) -> Effects:
     current.failure = failure
     current.init_error = state.runtime.init_error
     current.duration = min(now, current.deadline) - current.started
+    if current.is_read_along and not current.answered:
+        yield CutAnswer(current.invocation)
     if current.delivered is None:
         yield InvocationStarted(current.invocation, current.waited)
     if current.runtime_done is None:

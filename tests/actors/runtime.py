@@ -5,13 +5,15 @@ loop            next and respond, for ever                   error:TYPE        r
 init-error:T    report that it could not initialise          respond-to:ID     answer another invocation
 big:COUNT       answer with so many bytes                    respond-in:MODE   answer in a response mode
 begin-stream:TEXT  begin to stream an answer with TEXT   end-stream       end that
-stream:COUNT    stream an answer of so many bytes
+stream:COUNT    stream an answer of so many bytes          write-on-sigterm  go on with that when SIGTERM comes
 truncate        break off in the middle of an answer         drop-next         ask, and close the connection at once
 internal:NAME:EVENTS  register an internal extension, which waits for its events in a thread
 """
 
 import json
+import signal
 import threading
+from types import FrameType
 
 from peer import Actor, Answer, Connection, script
 
@@ -80,6 +82,14 @@ def end_stream(_: str) -> None:
     actor.say(streams[-1].receive().outcome)
 
 
+def write_on_sigterm(_: str) -> None:
+    def write(_number: int, _frame: FrameType | None) -> None:
+        streams[-1].send_chunk(b"late")
+        actor.say("wrote")
+
+    signal.signal(signal.SIGTERM, write)
+
+
 def stream(count: str) -> None:
     begin_stream("x")
     piece, rest = b"x" * 65536, int(count) - 1
@@ -125,6 +135,7 @@ actor.perform(
         "begin-stream": begin_stream,
         "end-stream": end_stream,
         "stream": stream,
+        "write-on-sigterm": write_on_sigterm,
         "truncate": truncate,
         "drop-next": drop_next,
         "internal": internal,

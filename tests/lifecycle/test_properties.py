@@ -16,6 +16,7 @@ from supervisor.errors import ProtocolError
 from supervisor.lifecycle.effects import (
     AnswerCaller,
     ClearEnvironment,
+    CutAnswer,
     Effect,
     EndEnvironment,
     FreezeEnvironment,
@@ -267,8 +268,9 @@ class World:
                     assert self.said_next == {RUNTIME, *self.registered}
             case InvocationStarted(invocation) | AnswerCaller(invocation):
                 self.tell(told, invocation)
-            case StartAnswer(invocation):
+            case StartAnswer(invocation) | CutAnswer(invocation):
                 assert invocation.wants_stream
+                assert bool(self.told[StartAnswer, invocation]) is isinstance(told, CutAnswer)
                 assert not self.told[AnswerCaller, invocation]
                 self.tell(told, invocation)
             case RuntimeDone(invocation, _, duration, _, spans):

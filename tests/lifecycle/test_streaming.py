@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from supervisor.lifecycle.effects import AnswerCaller, Effect, StartAnswer
+from supervisor.lifecycle.effects import AnswerCaller, CutAnswer, Effect, StartAnswer
 from supervisor.lifecycle.events import (
     ErrorReceived,
     ErrorStarted,
@@ -155,6 +155,17 @@ def test_what_fails_in_the_middle_of_a_stream_ends_it(events: tuple[Event, ...],
         effects += story.wait()[1]
 
     assert answers(effects) == [AnswerCaller(invocation, error)]
+
+
+def test_nothing_more_reaches_the_caller_of_a_stream_that_has_failed() -> None:
+    for wants_stream in (True, False):
+        story, invocation = reading(wants_stream=wants_stream)
+        story.tell(STREAM)
+
+        assert (CutAnswer(invocation) in story.wait()[1]) is wants_stream
+    story, invocation = reading(wants_log_tail=True)
+    story.tell(STREAM, ResponseReceived(b"", streamed_bytes=3))
+    assert CutAnswer(invocation) not in story.wait()[1]
 
 
 def test_a_timeout_in_the_middle_of_a_stream_ends_it() -> None:
