@@ -51,7 +51,7 @@ def response_started(request: Request, request_id: str) -> ResponseStarted | Res
 
 
 def response_received(request: Request, trailers: Mapping[str, str], streamed_bytes: int = 0) -> ResponseReceived:
-    """The whole of `POST …/invocation/{id}/response` is in; *streamed_bytes* of its body were passed on before."""
+    """The whole of `POST …/invocation/{id}/response` is in; *streamed_bytes* of its body were forwarded before."""
     return ResponseReceived(
         request.body, request.headers.get("content-type", ""), _stream_error(trailers), streamed_bytes
     )

@@ -10,7 +10,7 @@ from supervisor.api.routes import Endpoint, Route
 from supervisor.environment import Environment
 from supervisor.errors import ProtocolError
 from supervisor.function import Function
-from supervisor.gateway.relay import Relay
+from supervisor.gateway.forwarding import Forwarding
 from supervisor.gateway.throttle import Throttle
 from supervisor.lifecycle.events import Event, ResponseModeRefused, UploadOversized, UploadTruncated
 from supervisor.lifecycle.limits import PAYLOAD_BYTES
@@ -100,7 +100,7 @@ class PeerService:
         if isinstance(event, ResponseModeRefused):
             exchange.answer(runtime_api.INVALID_MODE)
         elif sink is not None:
-            Relay(exchange, sink, self._throttle)
+            Forwarding(exchange, sink, self._throttle)
 
     def finish(self, exchange: Exchange) -> None:
         """The whole request is in, or it is too large to be kept."""
@@ -117,8 +117,8 @@ class PeerService:
     def _refuse_size(self, exchange: Exchange, route: Route) -> None:
         if route.endpoint in _UPLOADS:
             self._environment.dispatch(UploadOversized())
-        is_passed_on = exchange.on_body is not None
-        exchange.answer(runtime_api.STREAM_TOO_LARGE if is_passed_on else runtime_api.TOO_LARGE)
+        is_forwarded = exchange.on_body is not None
+        exchange.answer(runtime_api.STREAM_TOO_LARGE if is_forwarded else runtime_api.TOO_LARGE)
 
     def abandon(self, exchange: Exchange) -> None:
         """The peer went away before it had its answer."""

@@ -7,6 +7,7 @@ from supervisor.api.http import Response
 from supervisor.environment import Environment, Sink
 from supervisor.errors import ProtocolError
 from supervisor.function import Function
+from supervisor.gateway.sinks import AnswerSink
 from supervisor.lifecycle.endings import SHUT_DOWN
 from supervisor.lifecycle.invocation import FunctionResponse, Invocation, Outcome, Payload, Unavailable
 from supervisor.system.http_exchange import Exchange
@@ -76,21 +77,14 @@ class StreamService:
         """The caller went away. The function is not disturbed: its stream runs dry (AWS: Response streaming)."""
 
 
-class StreamCaller:
-    """One caller who reads an event stream.
-
-    Attributes:
-        on_room: Called when the caller has read what waited, or has gone.
-    """
+class StreamCaller(AnswerSink):
+    """One caller who reads an event stream."""
 
     def __init__(self, exchange: Exchange, invocation: Invocation, version: str, tail: LogTail) -> None:
-        self._exchange = exchange
+        super().__init__(exchange)
         self._invocation = invocation
         self._version = version
         self._tail = tail
-        self._stream: AnswerStream | None = None
-        self._is_cut = False
-        self.on_room: Callable[[], None] = _nothing
 
     def read_along(self, content_type: str) -> Sink:
         """The function begins to respond."""
@@ -99,41 +93,23 @@ class StreamCaller:
 
     def take(self, piece: Payload) -> None:
         """Send a piece of the response."""
-        if self._is_cut:
+        if self.is_cut:
             return
-        assert self._stream is not None
+        assert self.stream is not None
         for message in stream_api.payload_chunks(piece):
-            self._stream.send(message)
-
-    def cut(self) -> None:
-        """Send nothing more of the response."""
-        self._is_cut = True
-
-    @property
-    def is_full(self) -> bool:
-        """Whether something waits for the caller to read it."""
-        return self._stream is not None and self._stream.waiting_bytes > 0
+            self.stream.send(message)
 
     def answer(self, outcome: Outcome) -> None:
         """Send what is left, and the end."""
         if isinstance(outcome, Unavailable):
             error = ProtocolError(500, "ServiceException", outcome.message)
-            self._exchange.answer(invoke_api.refused(error, self._invocation.request_id))
+            self.exchange.answer(invoke_api.refused(error, self._invocation.request_id))
             return
-        stream = self._stream or self._begin(stream_api.content_type_of(outcome))
+        stream = self.stream or self._begin(stream_api.content_type_of(outcome))
         self.take(stream_api.rest(outcome))
         log_tail = bytes(self._tail) if self._invocation.wants_log_tail else None
         stream.send(stream_api.invoke_complete(outcome, log_tail))
         stream.end()
 
     def _begin(self, content_type: str) -> AnswerStream:
-        self._stream = self._exchange.stream(stream_api.head(self._invocation, self._version, content_type))
-        self._stream.on_drained = self._drained
-        return self._stream
-
-    def _drained(self) -> None:
-        self.on_room()
-
-
-def _nothing() -> None:
-    """Nobody is held up."""
+        return self.begin(stream_api.head(self._invocation, self._version, content_type))

@@ -10,6 +10,7 @@ from supervisor.api.http import JSON, Response
 from supervisor.environment import Environment, Sink
 from supervisor.errors import ProtocolError
 from supervisor.function import Function
+from supervisor.gateway.sinks import AnswerSink
 from supervisor.lifecycle.endings import SHUT_DOWN
 from supervisor.lifecycle.invocation import FunctionResponse, Invocation, Outcome, Payload, Unavailable
 from supervisor.system.clock import Clock
@@ -95,20 +96,13 @@ def _answer(exchange: Exchange, request_id: str, outcome: Outcome) -> None:
         exchange.answer(_malformed(error, request_id))
 
 
-class StreamingBrowser:
-    """One who reads a response as it comes.
-
-    Attributes:
-        on_room: Called when what waited is read, or its reader has gone.
-    """
+class StreamingBrowser(AnswerSink):
+    """One who reads a response as it comes."""
 
     def __init__(self, exchange: Exchange, request_id: str) -> None:
-        self._exchange = exchange
+        super().__init__(exchange)
         self._request_id = request_id
         self._prelude: http_prelude.Prelude | None = None
-        self._stream: AnswerStream | None = None
-        self._is_cut = False
-        self.on_room: Callable[[], None] = _nothing
 
     def read_along(self, content_type: str) -> Sink:
         """The function begins to respond; only one content type promises a prelude."""
@@ -120,52 +114,37 @@ class StreamingBrowser:
 
     def take(self, piece: Payload) -> None:
         """Send a piece of the response, if it is not of the prelude. After a malformed one nothing is sent."""
-        if self._is_cut:
+        if self.is_cut:
             return
-        if self._stream is not None:
-            self._stream.send(piece)
-        elif self._prelude is not None and not self._exchange.answered:
+        if self.stream is not None:
+            self.stream.send(piece)
+        elif self._prelude is not None and not self.exchange.answered:
             self._take_prelude(self._prelude, piece)
 
     def _take_prelude(self, prelude: http_prelude.Prelude, piece: Payload) -> None:
         try:
             head = prelude.feed(piece)
         except MalformedResponseError as error:
-            self._exchange.answer(_malformed(error, self._request_id))
+            self.exchange.answer(_malformed(error, self._request_id))
             return
         if head is not None:
             self._begin(head).send(prelude.rest)
 
-    def cut(self) -> None:
-        """Send nothing more of the response."""
-        self._is_cut = True
-
-    @property
-    def is_full(self) -> bool:
-        """Whether something waits to be read."""
-        return self._stream is not None and self._stream.waiting_bytes > 0
-
     def answer(self, outcome: Outcome) -> None:
         """Send what is left, and the end; a stream that failed breaks off, since its status is sent."""
-        is_whole = isinstance(outcome, FunctionResponse) and outcome.stream_error is None
         if isinstance(outcome, FunctionResponse):
-            if self._stream is None and self._prelude is None:
+            if self.stream is None and self._prelude is None:
                 self.read_along(outcome.content_type or JSON[1])
             self.take(outcome.payload)
-        if self._stream is None:
-            self._exchange.answer(_failed(outcome))
-        elif is_whole:
-            self._stream.end()
+        if self.stream is None:
+            self.exchange.answer(_failed(outcome))
+        elif isinstance(outcome, FunctionResponse) and outcome.is_whole:
+            self.stream.end()
         else:
-            self._stream.abort()
+            self.stream.abort()
 
     def _begin(self, head: Response) -> AnswerStream:
-        self._stream = self._exchange.stream(_named(head, self._request_id))
-        self._stream.on_drained = self._drained
-        return self._stream
-
-    def _drained(self) -> None:
-        self.on_room()
+        return self.begin(_named(head, self._request_id))
 
 
 def _named(response: Response, request_id: str) -> Response:
@@ -182,7 +161,3 @@ def _malformed(error: MalformedResponseError, request_id: str) -> Response:
     """Lambda's answer says nothing of the reason; whoever develops the function finds it among our lines."""
     _log.warning("The function URL answers request %s with 502: %s", request_id, error)
     return function_url.FAILED
-
-
-def _nothing() -> None:
-    """Nobody is held up."""

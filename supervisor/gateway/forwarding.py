@@ -1,4 +1,4 @@
-"""Owns the passing on of one streamed response: from the runtime's upload to whoever reads along, piece by piece.
+"""Owns the way of one streamed response from the runtime's upload to whoever reads along, piece by piece.
 
 It holds the runtime up when the reader is slow or the bandwidth is used up, so no more than a piece is ever held here.
 """
@@ -10,8 +10,8 @@ from supervisor.lifecycle.limits import STREAM_BYTES
 from supervisor.system.http_exchange import Exchange
 
 
-class Relay:
-    """Passes the body of *upload* on to *sink*. To be made when the head of the upload is in.
+class Forwarding:
+    """Hands the body of *upload* to *sink*. To be made when the head of the upload is in.
 
     Args:
         upload: The runtime's response.
@@ -24,12 +24,12 @@ class Relay:
         self._sink = sink
         self._throttle = throttle
         upload.body_limit = STREAM_BYTES
-        upload.on_body = self._pass_on
+        upload.on_body = self._forward
         sink.on_room = self._go_on
         if throttle is not None:
             throttle.begin(self._go_on)
 
-    def _pass_on(self, piece: Payload) -> None:
+    def _forward(self, piece: Payload) -> None:
         self._sink.take(piece)
         if self._throttle is not None:
             self._throttle.spend(len(piece))
