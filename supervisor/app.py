@@ -172,12 +172,8 @@ class Application:
         self._drain_timeout = config.events.drain_timeout
         self._stop = trio.Event()
         self._drain = trio.CancelScope()
-        outside = Outside(reactor, self._environment, self._backlog, function)
-        if callers is not None:
-            outside.serve_callers(callers, log.tail, raw_payload=config.raw_payload)
-        if browsers is not None:
-            outside.serve_browsers(browsers, streaming=config.function_url_streams)
-        self._outside = outside
+        self._outside = Outside(reactor, self._environment, self._backlog, function)
+        self._let_in(config, callers, browsers, log)
         self._once = None
         if event is not None:
             self._once = Once(self._environment, event, function.version, lambda line: stdout.write([line]))
@@ -185,6 +181,12 @@ class Application:
         if watchers is not None:
             readings = Readings(function, self._environment, self._processes, self._memory, telemetry)
             self._watching.serve(reactor, watchers, self._backlog, readings)
+
+    def _let_in(self, config: Config, callers: socket.socket | None, browsers: socket.socket | None, log: Log) -> None:
+        if callers is not None:
+            self._outside.serve_callers(callers, log.tail, raw_payload=config.raw_payload)
+        if browsers is not None:
+            self._outside.serve_browsers(browsers, streaming=config.function_url_streams)
 
     async def supervise(self) -> int:
         """Run until the environment has ended; the exit code."""
