@@ -3,6 +3,7 @@
 import time
 
 from supervisor import __version__
+from supervisor.backlog import Backlog
 from supervisor.environment import Environment
 from supervisor.function import Function
 from supervisor.processes import Processes
@@ -10,7 +11,7 @@ from supervisor.system.memory import Memory
 from supervisor.system.process_usage import own_usage, usage_of_family
 from supervisor.telemetry.hub import Telemetry
 from supervisor.telemetry.measures import Measures
-from supervisor.telemetry.reading import ProcessKind, ProcessUsage, Reading
+from supervisor.telemetry.reading import EventCounts, ProcessKind, ProcessUsage, Reading
 
 
 class Readings:
@@ -39,8 +40,8 @@ class Readings:
         self._started = time.time()
         environment.observe(self.measures.see)
 
-    def take(self) -> Reading:
-        """What there is to be read at this moment."""
+    def take(self, backlog: Backlog) -> Reading:
+        """What there is to be read at this moment, with the accepted Events of *backlog*."""
         return Reading(
             self.measures,
             self._function,
@@ -52,6 +53,7 @@ class Readings:
             self._memory.peak(),
             self._usages(),
             self._telemetry.tallies,
+            _event_counts(backlog),
         )
 
     def _usages(self) -> list[ProcessUsage]:
@@ -60,3 +62,15 @@ class Readings:
             kind = ProcessKind.EXTENSION if name else ProcessKind.RUNTIME
             usages.append(ProcessUsage(kind, name, usage_of_family(pid)))
         return usages
+
+
+def _event_counts(backlog: Backlog) -> EventCounts:
+    counts = backlog.counts
+    return EventCounts(
+        waiting=len(backlog),
+        accepted=counts.accepted,
+        attempts=counts.attempts,
+        succeeded=counts.succeeded,
+        exhausted=counts.exhausted,
+        expired=counts.expired,
+    )

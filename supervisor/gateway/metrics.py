@@ -83,7 +83,7 @@ class MetricsService:
             await trio.to_thread.run_sync(_import_exposition)
             from supervisor.telemetry.exposition import Exposition
 
-            exposition = Exposition(self._readings.take())
+            exposition = Exposition(self._readings.take(self._backlog))
             accept = exchange.request.headers.get("accept", "")
             content_type, body = await trio.to_thread.run_sync(exposition.render, accept)
             exchange.answer(metrics_api.metrics(content_type, body))

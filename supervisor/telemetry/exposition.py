@@ -26,8 +26,8 @@ from supervisor.telemetry.metric_families import (
     printable,
     totals,
 )
-from supervisor.telemetry.phase_measures import InitMeasures, InvocationMeasures, StopMeasures
-from supervisor.telemetry.reading import ProcessKind, ProcessUsage, Reading
+from supervisor.telemetry.phase_measures import FreezeMeasures, InitMeasures, InvocationMeasures, StopMeasures
+from supervisor.telemetry.reading import EventCounts, ProcessKind, ProcessUsage, Reading
 
 _MEGABYTE: Final = 1024 * 1024
 _MILLISECONDS: Final = 1000
@@ -54,7 +54,9 @@ def _metrics(reading: Reading) -> Iterator[Metric]:
     measures = reading.measures
     yield from _invocations(measures.invocations)
     yield from _line(measures.invocations, reading)
+    yield from _events(reading.events)
     yield from _inits(measures.inits)
+    yield from _freezes(measures.freezes)
     yield from _stops(measures.stops, measures.extensions.by_name)
     yield from _extensions(measures.extensions.by_name)
     yield from _deliveries(_by_kept_name(reading.deliveries, measures.extensions.by_name))
@@ -94,6 +96,23 @@ def _line(invocations: InvocationMeasures, reading: Reading) -> Iterator[Metric]
     yield GaugeMetricFamily("lambda_queue_depth", "Invocations that wait in the line.", value=reading.queue_depth)
     yield histogram("lambda_queue_wait_seconds", "Time in the line, of every invocation.", invocations.waits)
     yield counter("lambda_throttles", "Invocations refused with 429, the line being full.", reading.throttles)
+
+
+def _events(events: EventCounts) -> Iterator[Metric]:
+    yield GaugeMetricFamily("lambda_events_waiting", "Accepted Events that have not ended.", value=events.waiting)
+    yield counter("lambda_events_accepted", "Events whose caller has a 202.", events.accepted)
+    yield counter("lambda_event_attempts", "Attempts to run an accepted Event.", events.attempts)
+    yield counters(
+        "lambda_events_ended",
+        "Accepted Events that have ended.",
+        "condition",
+        [("succeeded", events.succeeded), ("exhausted", events.exhausted), ("expired", events.expired)],
+    )
+
+
+def _freezes(freezes: FreezeMeasures) -> Iterator[Metric]:
+    yield counter("lambda_freezes", "Freezes between invocations.", freezes.count)
+    yield counter("lambda_frozen_seconds", "Time frozen, of the freezes that are over.", freezes.seconds, SECONDS)
 
 
 def _inits(inits: InitMeasures) -> Iterator[Metric]:

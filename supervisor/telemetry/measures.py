@@ -10,7 +10,7 @@ from typing import Any
 from supervisor.lifecycle.effects import Effect
 from supervisor.lifecycle.events import Event
 from supervisor.telemetry.extension_measures import Extensions
-from supervisor.telemetry.phase_measures import Counts, InitMeasures, InvocationMeasures, StopMeasures
+from supervisor.telemetry.phase_measures import Counts, FreezeMeasures, InitMeasures, InvocationMeasures, StopMeasures
 
 _Count = Callable[[Any, float], None]
 
@@ -21,10 +21,15 @@ class Measures:
     def __init__(self) -> None:
         self.inits = InitMeasures()
         self.invocations = InvocationMeasures()
+        self.freezes = FreezeMeasures()
         self.stops = StopMeasures()
         self.extensions = Extensions()
         self._counted = _together(
-            self.inits.counted, self.extensions.counted, self.invocations.counted, self.stops.counted
+            self.inits.counted,
+            self.extensions.counted,
+            self.invocations.counted,
+            self.freezes.counted,
+            self.stops.counted,
         )
 
     def see(self, event: Event, effects: Iterable[Effect], now: float) -> None:

@@ -7,7 +7,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from supervisor.errors import Fault
-from supervisor.lifecycle.effects import AnswerCaller, KillRuntime, LaunchRuntime
+from supervisor.lifecycle.effects import (
+    AnswerCaller,
+    FreezeEnvironment,
+    KillRuntime,
+    LaunchRuntime,
+    ThawEnvironment,
+)
 from supervisor.lifecycle.events import RuntimeExited
 from supervisor.lifecycle.invocation import FunctionError, FunctionResponse, PlatformError, Unavailable
 from supervisor.lifecycle.milestones import (
@@ -156,6 +162,28 @@ class InvocationMeasures:
             self.extension_overheads.add(report.spans[0].duration)
         if report.ending.status is Status.TIMEOUT:
             self.timeouts += 1
+
+
+class FreezeMeasures:
+    """Freezes, from one to the next thaw.
+
+    Attributes:
+        count: How many began.
+        seconds: How long those lasted in all that are over.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.seconds = 0.0
+        self._since = 0.0
+        self.counted: Counts = {FreezeEnvironment: self._begin, ThawEnvironment: self._end}
+
+    def _begin(self, _: FreezeEnvironment, now: float) -> None:
+        self.count += 1
+        self._since = now
+
+    def _end(self, _: ThawEnvironment, now: float) -> None:
+        self.seconds += now - self._since
 
 
 class StopMeasures:

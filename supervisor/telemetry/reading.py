@@ -35,6 +35,17 @@ class ProcessUsage(NamedTuple):
     usage: Usage
 
 
+class EventCounts(NamedTuple):
+    """Invocations of the type Event: how many wait, were accepted, begun, and how many ended in which way."""
+
+    waiting: int
+    accepted: int
+    attempts: int
+    succeeded: int
+    exhausted: int
+    expired: int
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """One environment at the moment of a scrape.
@@ -50,6 +61,7 @@ class Reading:
         max_memory_used: The memory that it needed at its peak, in bytes.
         processes: Those that are alive.
         deliveries: Telemetry by the name of the extension.
+        events: Invocations that no caller waits for.
     """
 
     measures: Measures
@@ -62,3 +74,4 @@ class Reading:
     max_memory_used: int
     processes: Sequence[ProcessUsage]
     deliveries: Mapping[str, DeliveryTally]
+    events: EventCounts

@@ -23,7 +23,7 @@ from supervisor.lifecycle.states import Phase
 from supervisor.telemetry.delivery_tally import DeliveryTally
 from supervisor.telemetry.exposition import Exposition
 from supervisor.telemetry.measures import Measures
-from supervisor.telemetry.reading import ProcessKind, ProcessUsage, Reading, Usage
+from supervisor.telemetry.reading import EventCounts, ProcessKind, ProcessUsage, Reading, Usage
 from tests.lifecycle.story import polled, registered
 from tests.telemetry.metrics_page import documented, names_in_queries, parse_openmetrics, scraped
 
@@ -61,6 +61,7 @@ def reading(deliveries: Mapping[str, DeliveryTally] | None = None) -> Reading:
         2**20,
         processes,
         deliveries or {UNPRINTABLE: DeliveryTally()},
+        EventCounts(waiting=1, accepted=6, attempts=8, succeeded=2, exhausted=2, expired=1),
     )
 
 
@@ -115,7 +116,7 @@ def test_a_metric_ends_with_its_unit_and_a_counter_with_total() -> None:
     for metric in parse_openmetrics(openmetrics(reading())):
         assert metric.name.startswith("lambda_")
         assert metric.name.endswith(metric.unit)
-        if re.search(r"duration|latency|wait|_time_|overhead", metric.name):
+        if re.search(r"duration|latency|_wait_|_time_|overhead", metric.name):
             assert metric.unit == "seconds"
         elif re.search(r"memory|_bytes", metric.name):
             assert metric.unit == "bytes"
@@ -162,6 +163,9 @@ def test_the_moment_of_the_scrape_is_in_it() -> None:
     assert sample(body, "lambda_queue_depth") == 7
     assert sample(body, "lambda_throttles_total") == 3
     assert sample(body, "lambda_max_memory_used_bytes") == 2**20
+    assert sample(body, "lambda_events_waiting") == 1
+    assert sample(body, "lambda_event_attempts_total") == 8
+    assert sample(body, "lambda_events_ended_total", condition="exhausted") == 2
     assert sample(body, "lambda_phase", lambda_phase="Ready") == 1
     assert sample(body, "lambda_phase", lambda_phase="Init") == 0
     assert sample(body, "lambda_process_cpu_seconds_total", process="extension", extension="x") == 1.5

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from supervisor.errors import Fault
-from supervisor.lifecycle.effects import AnswerCaller
+from supervisor.lifecycle.effects import AnswerCaller, FreezeEnvironment, ThawEnvironment
 from supervisor.lifecycle.events import (
     EnvironmentStarted,
     ErrorReceived,
@@ -278,6 +278,16 @@ def test_an_extension_that_stays_until_the_deadline_is_killed() -> None:
         counted.wait()
 
     assert counted.measures.extensions.by_name["x"].kills == 1
+
+
+def test_a_freeze_is_counted_and_its_time_when_it_is_over() -> None:
+    counted = Counted()
+    counted.measures.see(TimePassed(), [FreezeEnvironment()], 1.0)
+    assert (counted.measures.freezes.count, counted.measures.freezes.seconds) == (1, 0.0)
+
+    counted.measures.see(InvocationArrived(FIRST), [ThawEnvironment()], 3.5)
+
+    assert (counted.measures.freezes.count, counted.measures.freezes.seconds) == (1, 2.5)
 
 
 def test_an_internal_extension_appears_when_it_registers() -> None:
