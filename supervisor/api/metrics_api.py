@@ -16,6 +16,7 @@ TIMELINE_EVENTS_PATH: Final = "/timeline/events"
 _READING: Final = ("GET", "HEAD")
 
 LIVE: Final = Response(200, (TEXT,), b"live\n")
+FAILED: Final = Response(500, (TEXT,), b"the metrics cannot be read; the supervisor's standard error says why\n")
 
 
 class Page(Enum):

@@ -1,5 +1,7 @@
 """The service behind the metrics port: a scrape becomes a reading and an exposition; and how the environment is."""
 
+import logging
+
 import trio
 
 from supervisor.api import metrics_api
@@ -12,6 +14,8 @@ from supervisor.lifecycle.states import Phase
 from supervisor.pages import page
 from supervisor.readings import Readings
 from supervisor.system.http_exchange import Exchange
+
+_log = logging.getLogger(__name__)
 
 
 class MetricsService:
@@ -79,14 +83,19 @@ class MetricsService:
 
     async def _scrape(self, exchange: Exchange) -> None:
         """Answer with the numbers of now. What takes long is done in a thread, so that nobody waits for it."""
-        async with self._one_at_a_time:
-            await trio.to_thread.run_sync(_import_exposition)
-            from supervisor.telemetry.exposition import Exposition
+        try:
+            async with self._one_at_a_time:
+                exchange.answer(await self._exposed(exchange.request.headers.get("accept", "")))
+        except Exception as error:  # noqa: BLE001 -- whoever watches an environment must not be its end
+            _log.error("A scrape has failed, which is a defect of the supervisor: %r", error)
+            exchange.answer(metrics_api.FAILED)
 
-            exposition = Exposition(self._readings.take(self._backlog))
-            accept = exchange.request.headers.get("accept", "")
-            content_type, body = await trio.to_thread.run_sync(exposition.render, accept)
-            exchange.answer(metrics_api.metrics(content_type, body))
+    async def _exposed(self, accept: str) -> Response:
+        await trio.to_thread.run_sync(_import_exposition)
+        from supervisor.telemetry.exposition import Exposition
+
+        exposition = Exposition(self._readings.take(self._backlog))
+        return metrics_api.metrics(*await trio.to_thread.run_sync(exposition.render, accept))
 
 
 def _import_exposition() -> None:
