@@ -74,7 +74,7 @@ class Reactor:
 
     def ready(self) -> list[int]:
         """The descriptors that are ready at this moment, uncalled."""
-        return [fd for fd, _ in self._epoll.poll(0)]
+        return [fd for fd, _ in self._epoll.poll(0, len(self._on_ready) or 1)]
 
     async def pump(self) -> None:
         """Serve whatever is ready, until cancelled.
