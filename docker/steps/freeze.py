@@ -4,6 +4,7 @@ What goes in is said here; that it is the same bytes each time is the caller's p
 """
 
 import argparse
+import ast
 import marshal
 import sys
 from collections.abc import Iterator, Set
@@ -16,7 +17,10 @@ ENCODINGS: Final = frozenset({"aliases", "ascii", "cp437", "idna", "latin_1", "p
 PAGE: Final = ".html"
 """A file of the package that is no module becomes one, named after it, whose TEXT it is."""
 
-TESTS: Final = frozenset({"_tests", "test", "tests"})
+NOT_HERE: Final = frozenset(
+    {"_asyncio", "_main", "_tests", "django", "pytest_plugin", "test", "testing", "tests", "twisted"}
+)
+"""What packages bring along for tests, for another event loop, for other servers and for the command line."""
 
 ALIGNMENT: Final = 16
 
@@ -44,9 +48,9 @@ def modules_in(folder: Path, prefix: str = "", without: Set[str] = frozenset()) 
 
 
 def package(folder: Path, name: str) -> Iterator[Module]:
-    """The package *name* in *folder*, without its tests."""
+    """The package *name* in *folder*, without what is not needed here."""
     yield Module(name, folder / "__init__.py", is_package=True)
-    yield from modules_in(folder, f"{name}.", TESTS)
+    yield from modules_in(folder, f"{name}.", NOT_HERE)
 
 
 def standard_library(folder: Path, left_out: Path) -> Iterator[Module]:
@@ -69,12 +73,29 @@ def chosen(arguments: argparse.Namespace) -> list[Module]:
     return [by_name[name] for name in sorted(by_name)]
 
 
+class WithoutDocstrings(ast.NodeTransformer):
+    """Leaves out the docstrings of modules and functions, which nothing reads here.
+
+    Those of classes stay: `dataclass` and `email` do read them.
+    """
+
+    def leave_out(self, node: ast.Module | ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
+        """*node* without its docstring, and what is in it without theirs."""
+        self.generic_visit(node)
+        if ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:] or [ast.copy_location(ast.Pass(), node.body[0])]
+        return node
+
+    visit_Module = visit_FunctionDef = visit_AsyncFunctionDef = leave_out  # noqa: N815 -- so ast calls them
+
+
 def frozen(module: Module) -> bytes:
     """The code of *module*, as `marshal` reads it. Its assertions stay in: they hold for the package, so here too."""
     source = module.file.read_bytes()
     if module.file.suffix == PAGE:
         source = f"TEXT = {source.decode()!r}\n".encode()
-    return marshal.dumps(compile(source, f"<frozen {module.name}>", "exec", dont_inherit=True, optimize=0))
+    tree = WithoutDocstrings().visit(ast.parse(source))
+    return marshal.dumps(compile(tree, f"<frozen {module.name}>", "exec", dont_inherit=True, optimize=0))
 
 
 def main() -> None:
