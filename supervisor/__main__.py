@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import Final
 
-from supervisor import __version__, options
+from supervisor import __version__, function_options, options
 from supervisor.boot import (
     EXIT_NOT_FOUND,
     given_environ,
@@ -112,7 +112,7 @@ def _leave_it_to_the_platform(command_line: CommandLine, environ: Mapping[str, s
     if not command.argv:
         say(STDERR, "supervisor: COMMAND names no program, and the image has no bootstrap")
         return EXIT_NOT_FOUND
-    handler = Choices(command_line, environ).value(options.FUNCTION_HANDLER) or command.handler
+    handler = Choices(command_line, environ).value(function_options.FUNCTION_HANDLER) or command.handler
     variables = {**environ, "_HANDLER": handler} if handler else environ
     if wants_relay(command_line, environ):
         config = read_relay_config(command_line, variables, command.argv, environ["AWS_LAMBDA_RUNTIME_API"])

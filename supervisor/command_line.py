@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from supervisor.errors import UsageError
+from supervisor.function_options import FUNCTION_SETTINGS
 from supervisor.option import Option
 from supervisor.option_values import quoted
-from supervisor.options import FUNCTION_SETTINGS, OPTIONS
+from supervisor.options import OPTIONS
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from supervisor import event_options, options
+from supervisor import event_options, function_options, options
 from supervisor.asynchronous.policy import Policy
 from supervisor.command_line import Choices, CommandLine
 from supervisor.errors import UsageError
@@ -205,7 +205,7 @@ def read_config(command_line: CommandLine, environ: Mapping[str, str], image: Im
         freeze=choices.value(options.FREEZE),
         raw_payload=choices.value(options.RAW_PAYLOAD),
         stream_bandwidth=choices.value(options.STREAM_BANDWIDTH) * 1024,
-        json_logs=choices.value(options.LOG_FORMAT),
+        json_logs=choices.value(function_options.LOG_FORMAT),
         log_prefix=choices.value(options.LOG_PREFIX),
         user=choices.value(options.USER),
         lambda_limits=choices.value(options.LAMBDA_LIMITS),
@@ -216,18 +216,18 @@ def read_config(command_line: CommandLine, environ: Mapping[str, str], image: Im
 
 
 def _read_function(choices: Choices, command: RuntimeCommand) -> Function:
-    name = choices.value(options.FUNCTION_NAME)
-    version = choices.value(options.FUNCTION_VERSION)
+    name = choices.value(function_options.FUNCTION_NAME)
+    version = choices.value(function_options.FUNCTION_VERSION)
     return Function(
         name=name,
         version=version,
-        handler=choices.value(options.FUNCTION_HANDLER) or command.handler,
-        timeout=choices.value(options.FUNCTION_TIMEOUT),
-        memory_mb=choices.value(options.FUNCTION_MEMORY_SIZE),
-        region=choices.value(options.REGION),
-        account_id=choices.value(options.ACCOUNT_ID),
-        log_group=choices.value(options.LOG_GROUP_NAME) or f"/aws/lambda/{name}",
-        log_stream=choices.value(options.LOG_STREAM_NAME) or _new_log_stream(version),
+        handler=choices.value(function_options.FUNCTION_HANDLER) or command.handler,
+        timeout=choices.value(function_options.FUNCTION_TIMEOUT),
+        memory_mb=choices.value(function_options.FUNCTION_MEMORY_SIZE),
+        region=choices.value(function_options.REGION),
+        account_id=choices.value(function_options.ACCOUNT_ID),
+        log_group=choices.value(function_options.LOG_GROUP_NAME) or f"/aws/lambda/{name}",
+        log_stream=choices.value(function_options.LOG_STREAM_NAME) or _new_log_stream(version),
         initialization_type=_INITIALIZATION_TYPES[choices.value(options.INIT)],
     )
 

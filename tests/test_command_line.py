@@ -4,9 +4,10 @@ import pytest
 
 from supervisor import options
 from supervisor.command_line import Choices, CommandLine, help_text, read_command_line
+from supervisor.function_options import FUNCTION_SETTINGS
 from supervisor.option import Option
 from supervisor.option_values import Address, LogLevel
-from supervisor.options import FUNCTION_SETTINGS, OPTIONS
+from supervisor.options import OPTIONS
 
 
 @pytest.mark.parametrize(

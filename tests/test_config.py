@@ -10,9 +10,10 @@ from supervisor.command_line import read_command_line
 from supervisor.config import Config, EventConfig, read_config
 from supervisor.errors import UsageError
 from supervisor.function import Function, InitializationType
+from supervisor.function_options import FUNCTION_SETTINGS
 from supervisor.option import Option
 from supervisor.option_values import Address, IdleAction, LogLevel
-from supervisor.options import FUNCTION_SETTINGS, OPTIONS
+from supervisor.options import OPTIONS
 from supervisor.runtime_command import Image
 
 IMAGE = Image("/function", {"/usr/bin/python3"}.__contains__, lambda: "/var/runtime/bootstrap")
