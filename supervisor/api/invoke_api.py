@@ -4,7 +4,6 @@ import base64
 import binascii
 import json
 import re
-from functools import lru_cache
 from typing import Final
 from urllib.parse import parse_qs, unquote
 
@@ -72,7 +71,6 @@ class Target:
     is_invoke_async: bool = False
 
 
-@lru_cache(maxsize=64)
 def find(method: str, path: str) -> Target | Response:
     """What a path names, or the answer that the request gets when it names nothing."""
     match, is_invoke_async = _PATH.fullmatch(path), False

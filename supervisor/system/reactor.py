@@ -108,6 +108,8 @@ class Reactor:
             if fd not in removed:
                 self._on_ready[fd](mask)
         self._in_round = False
-        while self._deferred:
-            self._deferred.pop()()
+        if self._deferred:
+            deferred, self._deferred = self._deferred, []
+            for call in deferred:
+                call()
         return bool(ready)

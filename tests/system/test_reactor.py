@@ -210,8 +210,8 @@ async def test_what_is_deferred_comes_after_everything_that_is_ready() -> None:
     order: list[str] = []
 
     def on_ready(fd: int, _mask: int) -> None:
-        order.append("called")
-        reactor.defer(lambda: order.append("deferred"))
+        order.append(f"called {fd}")
+        reactor.defer(lambda: order.append(f"deferred {fd}"))
         reactor.remove(fd)
 
     for reading, _ in pipes:
@@ -219,7 +219,8 @@ async def test_what_is_deferred_comes_after_everything_that_is_ready() -> None:
     async with pumping(reactor):
         await trio.testing.wait_all_tasks_blocked()
 
-    assert order == ["called", "called", "deferred", "deferred"]
+    called = [fd for fd, _ in pipes]
+    assert order == [f"called {fd}" for fd in called] + [f"deferred {fd}" for fd in called]
     close(*pipes[0], *pipes[1])
 
 
