@@ -151,6 +151,8 @@ def test_the_log_itself_loses_nothing_to_a_bad_subscriber(
 
     env.invoke()
 
+    # The caller's answer does not wait for the log.
+    env.wait_for("^runtime 2999$")
     assert [line for line in env.lines if line.removeprefix("runtime ").isdigit()] == [
         f"runtime {number}" for number in range(3000)
     ]
