@@ -50,6 +50,7 @@ START: Final = "[*]"
 
 RUNTIME_MOVES: Final = (
     (START, RuntimeState.STARTED, "(launched)"),
+    (RuntimeState.RESTORE_READY, RuntimeState.RESTORING, "(is restored)"),
     (RuntimeState.READY, RuntimeState.RUNNING, "(gets an event)"),
     (RuntimeState.INVOCATION_RESPONSE, RuntimeState.RESPONSE_SENT, "(upload ends)"),
     (RuntimeState.INVOCATION_ERROR_RESPONSE, RuntimeState.RESPONSE_SENT, "(upload ends)"),

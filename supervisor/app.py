@@ -4,14 +4,13 @@ import logging
 import os
 import signal
 import socket
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import trio
 
 from supervisor import options
 from supervisor.api.metrics_api import METRICS_PATH
 from supervisor.backlog import Backlog, Destinations
-from supervisor.child_environ import extension_environ, runtime_environ
 from supervisor.config import Config, EventConfig
 from supervisor.confinement import confine, oom_kills, storage_to_check
 from supervisor.environment import Environment
@@ -21,14 +20,14 @@ from supervisor.gateway.peers import PeerService
 from supervisor.gateway.throttle import Throttle
 from supervisor.lifecycle.events import EnvironmentStarted, ShutdownRequested
 from supervisor.lifecycle.exits import ExitStatus
-from supervisor.lifecycle.model import Settings
 from supervisor.log import Log
 from supervisor.once import Once, read_invocation
 from supervisor.option import Option
-from supervisor.option_values import Address, IdleAction
-from supervisor.processes import Commands, Processes
+from supervisor.option_values import Address
+from supervisor.processes import Processes
 from supervisor.readings import Readings
 from supervisor.report import Report
+from supervisor.settings import commands_of, credentials_of, lifecycle_settings
 from supervisor.system.clock import Clock
 from supervisor.system.console import Console
 from supervisor.system.delivery import Delivery
@@ -44,9 +43,6 @@ from supervisor.system.trace_file import TraceFile
 from supervisor.telemetry.hub import Telemetry
 from supervisor.telemetry.log_format import JsonFormat, TextFormat
 from supervisor.watching import Watching
-
-if TYPE_CHECKING:
-    from supervisor.system.confinement import Confinement
 
 EXIT_FAILED: Final = 1
 """The supervisor could not start, and standard error says why; or the event of `--once` failed."""
@@ -137,27 +133,21 @@ class Application:
         self._delivery = Delivery()
         clock = Clock()
         telemetry = Telemetry(function, clock.epoch, self._delivery, json_format=config.json_logs)
-        pipes = reactor.open_group()
-        log = Log(stderr if event else stdout, stderr, telemetry, pipes, prefixed=config.log_prefix)
+        log = Log(stderr if event else stdout, stderr, telemetry, reactor.open_group(), prefixed=config.log_prefix)
         log_format = JsonFormat(function, clock.epoch) if config.json_logs else TextFormat(function)
+        credentials = credentials_of(config)
         self._processes = Processes(
-            _commands(config, str(runtime_api), self._confinement), log, self._memory, oom_kills(self._confinement)
+            commands_of(config, str(runtime_api), self._confinement, credentials),
+            log,
+            self._memory,
+            oom_kills(self._confinement),
         )
         report = Report(log_format, log, telemetry, self._memory, self._processes.drain_output)
         report.storage = storage_to_check() if config.lambda_limits else None
         self._ended = trio.Event()
         self._exit_code = 0
         self._environment = Environment(
-            Settings(
-                timeout=config.function.timeout,
-                extensions=tuple(map(os.path.basename, extensions)),
-                queue_size=config.queue_size,
-                init_limit=config.init_timeout,
-                freeze=config.freeze,
-                init_on_demand=config.init_on_demand,
-                idle_timeout=config.idle_timeout,
-                ends_when_idle=config.idle_action is IdleAction.EXIT,
-            ),
+            lifecycle_settings(config, extensions),
             self._processes,
             report,
             close_connections=self._close_peers,
@@ -165,7 +155,12 @@ class Application:
         )
         self._throttle = Throttle(config.stream_bandwidth) if config.stream_bandwidth else None
         peer_service = PeerService(
-            self._environment, report, function, extensions_enabled=extensions_enabled, throttle=self._throttle
+            self._environment,
+            report,
+            function,
+            extensions_enabled=extensions_enabled,
+            credentials=credentials,
+            throttle=self._throttle,
         )
         self._peer_server = HttpServer(reactor, peers, peer_service)
         self._backlog = _backlog(config.events, self._environment, function)
@@ -272,14 +267,3 @@ def _backlog(config: EventConfig, environment: Environment, function: Function) 
     store = EventStore(config.folder) if config.folder else None
     destinations = Destinations(config.on_success, config.on_failure)
     return Backlog(environment, function, config.policy, destinations, store)
-
-
-def _commands(config: Config, runtime_api: str, confinement: "Confinement | None") -> Commands:
-    return Commands(
-        runtime=config.command,
-        runtime_environ=runtime_environ(config.environ, config.function, runtime_api),
-        extensions_dir=config.extensions_dir,
-        extension_environ=extension_environ(config.environ, config.function, runtime_api),
-        working_directory=config.working_directory,
-        confinement=confinement,
-    )

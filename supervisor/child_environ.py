@@ -9,7 +9,7 @@ functions that are zip files only (RIE 1.170 `SetupEnvironment`; an image withou
 from collections.abc import Mapping
 from typing import Final
 
-from supervisor.function import Function
+from supervisor.function import Function, InitializationType
 
 HIDDEN_FROM_EXTENSIONS: Final = frozenset(
     {
@@ -46,6 +46,21 @@ NEVER_PASSED_ON: Final = frozenset(
 """The platform's own business (RIE 1.170 `predefinedInternalEnvVarKeys`), descriptors that are not there and to which
 a runtime would write, and the number of parallel invocations, which managed instances alone have."""
 
+KEPT_OUT_OF_SNAPSHOTS: Final = frozenset(
+    {
+        "AWS_ACCESS_KEY",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_LAMBDA_LOG_GROUP_NAME",
+        "AWS_LAMBDA_LOG_STREAM_NAME",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+    }
+)
+"""What belongs to one environment, not to all that come out of a snapshot (AWS: Environment variables, SnapStart)."""
+
+CREDENTIALS_PATH: Final = "/2021-04-23/credentials"
+"""Where processes that come out of a snapshot get the credentials (RIE 1.170 `rapi/server.go`)."""
+
 OWN_PREFIX: Final = "SUPERVISOR_"
 """The supervisor's own variables. On Lambda they do not exist."""
 
@@ -59,26 +74,31 @@ RUNTIME_DEFAULTS: Final = {
 instances)."""
 
 
-def runtime_environ(given: Mapping[str, str], function: Function, runtime_api: str) -> dict[str, str]:
+def runtime_environ(
+    given: Mapping[str, str], function: Function, runtime_api: str, authorization: str = ""
+) -> dict[str, str]:
     """The variables of the runtime.
 
     Args:
         given: The supervisor's own variables: the image's, and those of whoever started it.
         function: The settings of the function, which win over *given*.
         runtime_api: HOST:PORT of the Runtime API.
+        authorization: With SnapStart, by which the processes get the credentials that are not among their variables.
     """
+    log_variables = {"AWS_LAMBDA_LOG_GROUP_NAME": function.log_group, "AWS_LAMBDA_LOG_STREAM_NAME": function.log_stream}
     return {
         **RUNTIME_DEFAULTS,
-        **_passed_on(given),
-        **_platform_variables(function, runtime_api),
-        "AWS_LAMBDA_LOG_GROUP_NAME": function.log_group,
-        "AWS_LAMBDA_LOG_STREAM_NAME": function.log_stream,
+        **_passed_on(given, function),
+        **_platform_variables(function, runtime_api, authorization),
+        **({} if _is_in_snapshot(function) else log_variables),
         # Lambda sets it for every image, empty where there is no handler (recorded on AWS).
         "_HANDLER": function.handler,
     }
 
 
-def extension_environ(given: Mapping[str, str], function: Function, runtime_api: str) -> dict[str, str]:
+def extension_environ(
+    given: Mapping[str, str], function: Function, runtime_api: str, authorization: str = ""
+) -> dict[str, str]:
     """The variables of an external extension.
 
     None of the ten that are the runtime's own, and none that begins with an underscore (RIE 1.170 `AgentExecEnv`),
@@ -86,20 +106,23 @@ def extension_environ(given: Mapping[str, str], function: Function, runtime_api:
     """
     visible = {
         name: value
-        for name, value in _passed_on(given).items()
+        for name, value in _passed_on(given, function).items()
         if name not in HIDDEN_FROM_EXTENSIONS and not name.startswith("_")
     }
-    return {**visible, **_platform_variables(function, runtime_api)}
+    return {**visible, **_platform_variables(function, runtime_api, authorization)}
 
 
-def _passed_on(given: Mapping[str, str]) -> dict[str, str]:
-    return {
-        name: value for name, value in given.items() if name not in NEVER_PASSED_ON and not name.startswith(OWN_PREFIX)
-    }
+def _is_in_snapshot(function: Function) -> bool:
+    return function.initialization_type is InitializationType.SNAP_START
 
 
-def _platform_variables(function: Function, runtime_api: str) -> dict[str, str]:
-    return {
+def _passed_on(given: Mapping[str, str], function: Function) -> dict[str, str]:
+    held_back = NEVER_PASSED_ON | KEPT_OUT_OF_SNAPSHOTS if _is_in_snapshot(function) else NEVER_PASSED_ON
+    return {name: value for name, value in given.items() if name not in held_back and not name.startswith(OWN_PREFIX)}
+
+
+def _platform_variables(function: Function, runtime_api: str, authorization: str) -> dict[str, str]:
+    variables = {
         "AWS_DEFAULT_REGION": function.region,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
@@ -108,3 +131,7 @@ def _platform_variables(function: Function, runtime_api: str) -> dict[str, str]:
         "AWS_LAMBDA_RUNTIME_API": runtime_api,
         "AWS_REGION": function.region,
     }
+    if _is_in_snapshot(function):
+        variables["AWS_CONTAINER_AUTHORIZATION_TOKEN"] = authorization
+        variables["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = f"http://{runtime_api}{CREDENTIALS_PATH}"
+    return variables

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from supervisor import event_options, function_options, options
+from supervisor import event_options, function_options, life_options, options
 from supervisor.asynchronous.policy import Policy
 from supervisor.command_line import Choices, CommandLine
 from supervisor.errors import UsageError
@@ -199,10 +199,10 @@ def read_config(command_line: CommandLine, environ: Mapping[str, str], image: Im
         queue_size=choices.value(options.QUEUE_SIZE),
         events=_read_events(choices, image.working_directory),
         init_timeout=_read_init_timeout(choices, function),
-        init_on_demand=choices.value(options.INIT) is InitMode.ON_DEMAND,
-        idle_timeout=choices.value(options.IDLE_TIMEOUT) if choices.is_given(options.IDLE_TIMEOUT) else None,
-        idle_action=choices.value(options.IDLE_ACTION),
-        freeze=choices.value(options.FREEZE),
+        init_on_demand=_init_mode(choices) is InitMode.ON_DEMAND,
+        idle_timeout=choices.value(life_options.IDLE_TIMEOUT) if choices.is_given(life_options.IDLE_TIMEOUT) else None,
+        idle_action=choices.value(life_options.IDLE_ACTION),
+        freeze=choices.value(life_options.FREEZE),
         raw_payload=choices.value(options.RAW_PAYLOAD),
         stream_bandwidth=choices.value(options.STREAM_BANDWIDTH) * 1024,
         json_logs=choices.value(function_options.LOG_FORMAT),
@@ -228,7 +228,7 @@ def _read_function(choices: Choices, command: RuntimeCommand) -> Function:
         account_id=choices.value(function_options.ACCOUNT_ID),
         log_group=choices.value(function_options.LOG_GROUP_NAME) or f"/aws/lambda/{name}",
         log_stream=choices.value(function_options.LOG_STREAM_NAME) or _new_log_stream(version),
-        initialization_type=_INITIALIZATION_TYPES[choices.value(options.INIT)],
+        initialization_type=_INITIALIZATION_TYPES[_init_mode(choices)],
     )
 
 
@@ -262,10 +262,17 @@ def _read_events(choices: Choices, working_directory: str) -> EventConfig:
     )
 
 
+def _init_mode(choices: Choices) -> InitMode:
+    """RIE's flag means SnapStart, unless it is said more clearly when Init is to happen."""
+    if life_options.ENABLE_INIT_CACHING in choices.command_line.chosen and not choices.is_given(life_options.INIT):
+        return InitMode.SNAP_START
+    return choices.value(life_options.INIT)
+
+
 def _read_init_timeout(choices: Choices, function: Function) -> float:
     """The user's choice, or else the limit that Lambda has for this kind of initialization."""
-    chosen = choices.value(options.INIT_TIMEOUT)
-    if choices.is_given(options.INIT_TIMEOUT) or function.initialization_type is InitializationType.ON_DEMAND:
+    chosen = choices.value(life_options.INIT_TIMEOUT)
+    if choices.is_given(life_options.INIT_TIMEOUT) or function.initialization_type is InitializationType.ON_DEMAND:
         return chosen
     return max(INIT_AHEAD_SECONDS, function.timeout)
 
@@ -277,8 +284,6 @@ def _new_log_stream(version: str) -> str:
 
 def _warnings(choices: Choices) -> list[str]:
     warnings = []
-    if options.ENABLE_INIT_CACHING in choices.command_line.chosen:
-        warnings.append("--enable-init-caching has no effect: SnapStart is not emulated")
     if choices.environ.get("AWS_LAMBDA_MAX_CONCURRENCY"):
         warnings.append("AWS_LAMBDA_MAX_CONCURRENCY has no effect: managed instances are not emulated")
     return warnings

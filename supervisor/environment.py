@@ -19,6 +19,7 @@ from supervisor.lifecycle.events import (
     InvocationArrived,
     ResponseModeRefused,
     ResponseStarted,
+    RestorePolled,
     RuntimePollDropped,
     RuntimePolled,
     TimePassed,
@@ -109,6 +110,7 @@ class Environment:
             order.SendInvocation: self._mailboxes.send_invocation,
             order.SendInvoke: self._mailboxes.send_invoke,
             order.SendShutdown: self._send_shutdown,
+            order.SendRestore: self._mailboxes.send_restore,
             order.StartAnswer: self._start_answer,
             order.CutAnswer: lambda cut: self._sinks[cut.invocation].cut(),
             order.AnswerCaller: self._answer_caller,
@@ -186,6 +188,16 @@ class Environment:
             ProtocolError: The runtime may not ask now.
         """
         self._decide(RuntimePolled())
+        self._mailboxes.park_runtime(poll)
+        self._perform_orders()
+
+    def poll_restore(self, poll: Exchange) -> None:
+        """Keep a poll of the runtime until the snapshot is restored.
+
+        Raises:
+            ProtocolError: The runtime may not ask now.
+        """
+        self._decide(RestorePolled())
         self._mailboxes.park_runtime(poll)
         self._perform_orders()
 

@@ -72,6 +72,7 @@ class Fault(StrEnum):
     RUNTIME_INVALID_RESPONSE_MODE_HEADER = "Runtime.InvalidResponseModeHeader"
     RUNTIME_INVALID_WORKING_DIR = "Runtime.InvalidWorkingDir"
     RUNTIME_OUT_OF_MEMORY = "Runtime.OutOfMemory"
+    RUNTIME_RESTORE_HOOK_USER_TIMEOUT = "Runtime.RestoreHookUserTimeout"
     RUNTIME_TRUNCATED_RESPONSE = "Runtime.TruncatedResponse"
     RUNTIME_UNKNOWN = "Runtime.Unknown"
     SANDBOX_FAILURE = "Sandbox.Failure"

@@ -6,7 +6,7 @@ Nothing here decides: which poll gets what, and when, is the lifecycle's busines
 from collections import deque
 
 from supervisor.api import extensions_api, runtime_api
-from supervisor.lifecycle.effects import SendInvocation, SendInvoke, SendShutdown
+from supervisor.lifecycle.effects import SendInvocation, SendInvoke, SendRestore, SendShutdown
 from supervisor.system.clock import Clock
 from supervisor.system.http_exchange import Exchange
 from supervisor.system.identifiers import new_uuid
@@ -51,6 +51,10 @@ class Mailboxes:
         """Answer one of the runtime's polls."""
         deadline_ms = self._clock.epoch_ms(order.deadline)
         self._runtime.popleft().answer(runtime_api.next_invocation(order.invocation, deadline_ms))
+
+    def send_restore(self, _: SendRestore) -> None:
+        """Answer the runtime's poll for the restore."""
+        self._runtime.popleft().answer(runtime_api.RESTORED)
 
     def send_invoke(self, order: SendInvoke) -> None:
         """Answer an extension's poll with an INVOKE event."""

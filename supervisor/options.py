@@ -6,31 +6,22 @@ It reads neither the command line nor the environment: `command_line` does, by t
 from typing import Final
 
 from supervisor.event_options import EVENT_OPTIONS
-from supervisor.function_options import FUNCTION_TIMEOUT_LIMITS
-from supervisor.lifecycle.limits import INIT_AHEAD_SECONDS, INIT_SECONDS
+from supervisor.life_options import LIFE_OPTIONS
 from supervisor.option import Option
 from supervisor.option_values import (
-    IdleAction,
-    InitMode,
     LogLevel,
     address,
     address_or_off,
     is_response_stream,
     log_level,
     names,
-    off_switch,
-    one_of,
     path,
     paths,
-    seconds,
     switch,
     text,
     user,
     whole_number,
 )
-
-IDLE_TIMEOUT_LIMIT: Final = 1_000_000
-"""The longest idle timeout in seconds, eleven days. Ours: Lambda keeps no environment that long."""
 
 QUEUE_SIZE_LIMITS: Final = (0, 10_000)
 """Waiting invocations. Ours: Lambda documents none for one environment."""
@@ -141,51 +132,6 @@ QUEUE_SIZE: Final = Option(
     placeholder="NUMBER",
 )
 
-INIT: Final = Option(
-    one_of(InitMode),
-    "when Init happens: eager, at the start; on-demand, with the first invocation; provisioned-concurrency, at the "
-    "start and called that",
-    default="eager",
-    flags=("--init",),
-    variables=("SUPERVISOR_INIT",),
-    placeholder="WHEN",
-)
-
-INIT_TIMEOUT: Final = Option(
-    seconds(FUNCTION_TIMEOUT_LIMITS[1]),
-    "how long Init may take before it is broken off and done again in the first invocation; with provisioned "
-    f"concurrency {INIT_AHEAD_SECONDS:g}, or the function's timeout if that is longer",
-    default=f"{INIT_SECONDS:g}",
-    flags=("--init-timeout",),
-    variables=("SUPERVISOR_INIT_TIMEOUT",),
-    placeholder="SECONDS",
-)
-
-IDLE_TIMEOUT: Final = Option(
-    seconds(IDLE_TIMEOUT_LIMIT),
-    "after how long without an invocation the environment is shut down; unset, never",
-    flags=("--idle-timeout",),
-    variables=("SUPERVISOR_IDLE_TIMEOUT",),
-    placeholder="SECONDS",
-)
-
-IDLE_ACTION: Final = Option(
-    one_of(IdleAction),
-    "what follows then: renew, the next invocation begins a fresh environment; exit, the supervisor ends",
-    default="renew",
-    flags=("--idle-action",),
-    variables=("SUPERVISOR_IDLE_ACTION",),
-    placeholder="ACTION",
-)
-
-FREEZE: Final = Option(
-    off_switch,
-    "let the processes run on between invocations; on Lambda, and here, they are stopped (variable: 0 or 1)",
-    default="1",
-    flags=("--no-freeze",),
-    variables=("SUPERVISOR_FREEZE",),
-)
-
 USER: Final = Option(
     user,
     "whom the function and its extensions run as, with no privilege to gain; Lambda's own is 993:990",
@@ -246,10 +192,6 @@ RELAY: Final = Option(
     variables=("SUPERVISOR_RELAY",),
 )
 
-ENABLE_INIT_CACHING: Final = Option(
-    text, "accepted because aws-lambda-rie has it; has no effect", flags=("--enable-init-caching",)
-)
-
 OPTIONS: Final[tuple[Option[object], ...]] = (
     INVOKE_ADDRESS,
     FUNCTION_URL_ADDRESS,
@@ -262,12 +204,8 @@ OPTIONS: Final[tuple[Option[object], ...]] = (
     WITHOUT_EXTENSIONS,
     ONCE,
     QUEUE_SIZE,
-    INIT,
-    INIT_TIMEOUT,
     *EVENT_OPTIONS,
-    IDLE_TIMEOUT,
-    IDLE_ACTION,
-    FREEZE,
+    *LIFE_OPTIONS,
     RAW_PAYLOAD,
     STREAM_BANDWIDTH,
     LOG_PREFIX,
@@ -275,7 +213,6 @@ OPTIONS: Final[tuple[Option[object], ...]] = (
     LAMBDA_LIMITS,
     LOG_LEVEL,
     RELAY,
-    ENABLE_INIT_CACHING,
     HELP,
     VERSION,
 )

@@ -19,6 +19,8 @@ from supervisor.lifecycle.milestones import (
     InvocationReported,
     InvocationStarted,
     Milestone,
+    RestoreReported,
+    RestoreStarted,
     RuntimeDone,
     ShutdownEnded,
     ShutdownStarted,
@@ -35,13 +37,13 @@ if TYPE_CHECKING:
 
 _MEGABYTE = 1024 * 1024
 
-_AFTER_OUTPUT = frozenset({InvocationStarted, InvocationReported, InitReported})
+_AFTER_OUTPUT = frozenset({InvocationStarted, InvocationReported, InitReported, RestoreStarted, RestoreReported})
 """What is told after everything that was written before it."""
 
 _MEASURED = frozenset({InitReported, InvocationReported, ShutdownStarted})
 """When the memory is measured; the last of them is the last look at those who are about to end."""
 
-_OF_INIT = frozenset({InitStarted, ExtensionReported, InitReported})
+_OF_INIT = frozenset({InitStarted, ExtensionReported, InitReported, RestoreStarted, RestoreReported})
 
 _MEASURED_AGAIN_AFTER_SECONDS = 0.005
 """So long a measurement is good enough for further reports: in that time the kernel hands out ten megabytes, and the

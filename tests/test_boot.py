@@ -57,8 +57,8 @@ def run_python(script: str) -> subprocess.CompletedProcess[str]:
     return run(script, program=(sys.executable, "-c"))
 
 
-def run_application(source: str, *words: str) -> subprocess.CompletedProcess[str]:
-    return run(source, *words, program=(sys.executable, "-c", WITH_AN_APPLICATION))
+def run_application(source: str, *words: str, environ: Mapping[str, str] = PATH) -> subprocess.CompletedProcess[str]:
+    return run(source, *words, program=(sys.executable, "-c", WITH_AN_APPLICATION), environ=environ)
 
 
 @pytest.mark.parametrize("flag", ["--help", "-h"])
@@ -155,9 +155,14 @@ def test_the_application_gets_the_configuration_and_gives_the_exit_code() -> Non
 
 @pytest.mark.parametrize(("level", "lines"), [("warn", 1), ("error", 0)])
 def test_a_warning_is_one_line_unless_only_errors_are_wanted(level: str, lines: int) -> None:
-    result = run_application("def run(config): return 0", "--enable-init-caching", "--log-level", level, "true")
+    result = run_application(
+        "def run(config): return 0",
+        *("--log-level", level, "true"),
+        environ=PATH | {"AWS_LAMBDA_MAX_CONCURRENCY": "2"},
+    )
 
-    assert result.stderr == "supervisor: --enable-init-caching has no effect: SnapStart is not emulated\n" * lines
+    line = "supervisor: AWS_LAMBDA_MAX_CONCURRENCY has no effect: managed instances are not emulated\n"
+    assert result.stderr == line * lines
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -1,3 +1,4 @@
+import dataclasses
 import os
 import subprocess
 import sys
@@ -10,13 +11,14 @@ from hypothesis import strategies as st
 
 from supervisor.child_environ import (
     HIDDEN_FROM_EXTENSIONS,
+    KEPT_OUT_OF_SNAPSHOTS,
     NEVER_PASSED_ON,
     OWN_PREFIX,
     RUNTIME_DEFAULTS,
     extension_environ,
     runtime_environ,
 )
-from supervisor.function import Function
+from supervisor.function import Function, InitializationType
 
 ROOT = Path(__file__).parents[1]
 
@@ -65,6 +67,27 @@ os.execve("/usr/bin/env", ["env", "-0"], {environ_of}(given_environ(), function,
 
 def both(environ: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     return runtime_environ(environ, FUNCTION, RUNTIME_API), extension_environ(environ, FUNCTION, RUNTIME_API)
+
+
+@pytest.mark.rule("lifecycle/no-keys-in-snapshot")
+def test_with_snapstart_everybody_is_told_where_to_get_the_keys_and_has_none() -> None:
+    function = dataclasses.replace(FUNCTION, initialization_type=InitializationType.SNAP_START)
+    given = dict.fromkeys(KEPT_OUT_OF_SNAPSHOTS, "kept")
+
+    for environ in (
+        runtime_environ(given, function, RUNTIME_API, "token"),
+        extension_environ(given, function, RUNTIME_API, "token"),
+    ):
+        assert not KEPT_OUT_OF_SNAPSHOTS & environ.keys()
+        assert environ["AWS_LAMBDA_INITIALIZATION_TYPE"] == "snap-start"
+        assert environ["AWS_CONTAINER_AUTHORIZATION_TOKEN"] == "token"
+        assert environ["AWS_CONTAINER_CREDENTIALS_FULL_URI"] == "http://127.0.0.1:9001/2021-04-23/credentials"
+
+
+def test_without_snapstart_the_keys_go_through() -> None:
+    for environ in both({"AWS_ACCESS_KEY_ID": "AKIA"}):
+        assert environ["AWS_ACCESS_KEY_ID"] == "AKIA"
+        assert "AWS_CONTAINER_CREDENTIALS_FULL_URI" not in environ
 
 
 def test_a_runtime_gets_the_variables_of_an_image_on_lambda() -> None:

@@ -2,7 +2,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from supervisor import options
+from supervisor import life_options, options
 from supervisor.command_line import Choices, CommandLine, help_text, read_command_line
 from supervisor.function_options import FUNCTION_SETTINGS
 from supervisor.option import Option
@@ -20,7 +20,7 @@ from supervisor.options import OPTIONS
         (options.TRACE, "/one", "/two", "/one"),
         (options.EXTENSIONS_DIR, "/one", "/two", "/one"),
         (options.QUEUE_SIZE, "1", "2", 1),
-        (options.INIT_TIMEOUT, "1.5", "2", 1.5),
+        (life_options.INIT_TIMEOUT, "1.5", "2", 1.5),
         (options.LOG_LEVEL, "debug", "fatal", LogLevel.DEBUG),
     ],
 )

@@ -178,7 +178,8 @@ def test_the_flags_of_rie_are_understood() -> None:
     assert config.runtime_api_address == Address("127.0.0.1", 9002)
     assert config.invoke_address == Address("0.0.0.0", 8081)
     assert config.command == ("python3", "-m", "awslambdaric", "app.handler")
-    assert config.warnings == ("--enable-init-caching has no effect: SnapStart is not emulated",)
+    assert config.function.initialization_type is InitializationType.SNAP_START
+    assert config.warnings == ()
 
 
 def test_an_empty_variable_counts_as_unset() -> None:
@@ -240,6 +241,12 @@ def test_how_init_happens_says_when_what_it_is_called_and_how_long_it_may_take(
 
     assert config.function.initialization_type is initialization_type
     assert (config.init_on_demand, config.init_timeout) == (on_demand, init_timeout)
+
+
+def test_what_is_said_of_init_wins_over_the_flag_of_rie() -> None:
+    config = read("--enable-init-caching", SUPERVISOR_INIT="eager")
+
+    assert config.function.initialization_type is InitializationType.ON_DEMAND
 
 
 @pytest.mark.rule("lifecycle/init-limit-ahead")

@@ -50,7 +50,7 @@ _CONTROL_CHARACTERS: Final = dict.fromkeys((*range(32), 127), " ")
 _SERVICE_ERRORS: Final = 500
 """From this status on it is the service's fault."""
 
-_CAPITAL_MESSAGE: Final = frozenset({"ServiceException"})
+_CAPITAL_MESSAGE: Final = frozenset({"ServiceException", "SnapStartException", "SnapStartTimeoutException"})
 """The exceptions whose text stands under `Message`, not `message` (the service's API model)."""
 
 
@@ -206,13 +206,18 @@ def answer(invocation: Invocation, outcome: Outcome, version: str, log_tail: byt
     if log_tail is not None:
         headers += (("X-Amz-Log-Result", base64.b64encode(log_tail).decode()),)
     if isinstance(outcome, Unavailable):
-        return refused(ProtocolError(500, "ServiceException", outcome.message), invocation.request_id)
+        return refused(refusal_of(outcome), invocation.request_id)
     if isinstance(outcome, PlatformError):
         return Response(200, (JSON, ("X-Amz-Function-Error", "Unhandled"), *headers), platform_error_body(outcome))
     content_type = ("Content-Type", outcome.content_type) if outcome.content_type else JSON
     if isinstance(outcome, FunctionResponse):
         return Response(200, (content_type, *headers), outcome.payload)
     return Response(200, (content_type, ("X-Amz-Function-Error", "Unhandled"), *headers), outcome.payload)
+
+
+def refusal_of(outcome: Unavailable) -> ProtocolError:
+    """The refusal of an invocation that was accepted and then never began."""
+    return ProtocolError(outcome.http_status, outcome.error_type, outcome.message)
 
 
 def accepted(request_id: str, target: Target) -> Response:

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 from supervisor.api.http import NOT_FOUND, Response, method_not_allowed
+from supervisor.child_environ import CREDENTIALS_PATH
 
 
 class Endpoint(IntEnum):
@@ -17,6 +18,9 @@ class Endpoint(IntEnum):
     INVOCATION_RESPONSE = auto()
     INVOCATION_ERROR = auto()
     RUNTIME_INIT_ERROR = auto()
+    RESTORE_NEXT = auto()
+    RESTORE_ERROR = auto()
+    CREDENTIALS = auto()
     EXTENSION_REGISTER = auto()
     EXTENSION_NEXT = auto()
     EXTENSION_INIT_ERROR = auto()
@@ -38,6 +42,9 @@ ROUTES: Final[Mapping[str, tuple[str, Endpoint]]] = {
     "/2018-06-01/runtime/invocation/{id}/response": ("POST", Endpoint.INVOCATION_RESPONSE),
     "/2018-06-01/runtime/invocation/{id}/error": ("POST", Endpoint.INVOCATION_ERROR),
     "/2018-06-01/runtime/init/error": ("POST", Endpoint.RUNTIME_INIT_ERROR),
+    "/2018-06-01/runtime/restore/next": ("GET", Endpoint.RESTORE_NEXT),
+    "/2018-06-01/runtime/restore/error": ("POST", Endpoint.RESTORE_ERROR),
+    CREDENTIALS_PATH: ("GET", Endpoint.CREDENTIALS),
     "/2020-01-01/extension/register": ("POST", Endpoint.EXTENSION_REGISTER),
     "/2020-01-01/extension/event/next": ("GET", Endpoint.EXTENSION_NEXT),
     "/2020-01-01/extension/init/error": ("POST", Endpoint.EXTENSION_INIT_ERROR),
@@ -52,10 +59,13 @@ ROUTES: Final[Mapping[str, tuple[str, Endpoint]]] = {
 _WITH_REQUEST_ID: Final = re.compile(r"(/2018-06-01/runtime/invocation/)([^/]+)(/(?:response|error))")
 
 _OF_EXTENSIONS: Final = ("/2020-01-01/", "/2020-08-15/", "/2022-07-01/")
+_OF_SNAP_START: Final = frozenset({Endpoint.RESTORE_NEXT, Endpoint.RESTORE_ERROR, Endpoint.CREDENTIALS})
 
 
-def find(method: str, path: str, *, extensions_enabled: bool = True) -> Route | Response:
+def find(method: str, path: str, *, extensions_enabled: bool = True, snap_start: bool = False) -> Route | Response:
     """The route of a request, or the answer that it gets when there is none.
+
+    Without *extensions_enabled* or *snap_start* what belongs to them is unknown.
 
     Unknown paths, most of those with a trailing slash among them, give 404, wrong methods 405 with `Allow` (RIE 1.170
     does so).
@@ -67,4 +77,6 @@ def find(method: str, path: str, *, extensions_enabled: bool = True) -> Route | 
     if row is None or (not extensions_enabled and path.startswith(_OF_EXTENSIONS)):
         return NOT_FOUND
     allowed, endpoint = row
+    if endpoint in _OF_SNAP_START and not snap_start:
+        return NOT_FOUND
     return Route(endpoint, request_id) if method == allowed else method_not_allowed(allowed)

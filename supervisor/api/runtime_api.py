@@ -13,10 +13,14 @@ from supervisor.lifecycle.events import (
     ResponseModeRefused,
     ResponseReceived,
     ResponseStarted,
+    RestoreErrorReported,
     RuntimeInitErrorReported,
 )
 from supervisor.lifecycle.invocation import Invocation, Payload, StreamError
 from supervisor.lifecycle.limits import PAYLOAD_BYTES, STREAM_BYTES
+
+RESTORED: Final = Response(200, (JSON,))
+"""The snapshot has been restored: an answer without a body (RIE 1.170 `rapi/handler/restorenext.go`)."""
 
 PONG: Final = Response(200, (TEXT,), b"pong")
 
@@ -78,6 +82,11 @@ def init_error_reported(request: Request) -> RuntimeInitErrorReported:
     content_type = "application/octet-stream" if parse_json(request.body) is None else "application/json"
     error_type = request.headers.get("lambda-runtime-function-error-type", "")
     return RuntimeInitErrorReported(request.body, content_type, error_type)
+
+
+def restore_error_reported(request: Request) -> RestoreErrorReported:
+    """The whole of `POST …/restore/error` is in."""
+    return RestoreErrorReported(request.headers.get("lambda-runtime-function-error-type", ""))
 
 
 def next_invocation(invocation: Invocation, deadline_ms: int) -> Response:

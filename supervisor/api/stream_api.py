@@ -135,4 +135,4 @@ def _error_of(outcome: Outcome) -> StreamError | None:
         case PlatformError():
             return StreamError(outcome.error_type, invoke_api.platform_error_body(outcome).decode())
         case Unavailable():
-            return StreamError("ServiceException", outcome.message)
+            return StreamError(outcome.error_type, outcome.message)

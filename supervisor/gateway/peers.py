@@ -4,7 +4,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from supervisor.api import extensions_api, routes, runtime_api, telemetry_api
+from supervisor.api import credentials_api, extensions_api, routes, runtime_api, telemetry_api
+from supervisor.api.credentials_api import Credentials
 from supervisor.api.http import ACCEPTED, Response, refused
 from supervisor.api.routes import Endpoint, Route
 from supervisor.environment import Environment
@@ -15,6 +16,7 @@ from supervisor.gateway.throttle import Throttle
 from supervisor.lifecycle.events import Event, ResponseModeRefused, UploadOversized, UploadTruncated
 from supervisor.lifecycle.limits import PAYLOAD_BYTES
 from supervisor.report import Report
+from supervisor.system.clock import Clock
 from supervisor.system.http_exchange import Exchange
 from supervisor.system.identifiers import new_uuid
 from supervisor.telemetry.subscription import Api
@@ -33,22 +35,26 @@ class PeerService:
         report: Whose telemetry extensions may subscribe to.
         function: The function, as extensions are told of it.
         extensions_enabled: False makes every path of the extensions unknown (RIE 1.170 `AllowIfExtensionsEnabled`).
+        credentials: What SnapStart keeps out of its snapshots; None makes every path of SnapStart unknown.
         throttle: What limits the bandwidth of streamed responses, None for no limit.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- what may be missing has a name
         self,
         environment: Environment,
         report: Report,
         function: Function,
         *,
         extensions_enabled: bool = True,
+        credentials: Credentials | None = None,
         throttle: Throttle | None = None,
     ) -> None:
         self._environment = environment
         self._report = report
         self._function = function
         self._extensions_enabled = extensions_enabled
+        self._credentials = credentials
+        self._clock = Clock()
         self._throttle = throttle
         self._finish: dict[Endpoint, Callable[[Exchange], None]] = {
             Endpoint.PING: lambda exchange: exchange.answer(runtime_api.PONG),
@@ -63,6 +69,11 @@ class PeerService:
             Endpoint.RUNTIME_INIT_ERROR: lambda exchange: self._accept(
                 exchange, runtime_api.init_error_reported(exchange.request)
             ),
+            Endpoint.RESTORE_NEXT: environment.poll_restore,
+            Endpoint.RESTORE_ERROR: lambda exchange: self._accept(
+                exchange, runtime_api.restore_error_reported(exchange.request)
+            ),
+            Endpoint.CREDENTIALS: self._give_credentials,
             Endpoint.EXTENSION_REGISTER: self._register,
             Endpoint.EXTENSION_NEXT: self._poll_extension,
             Endpoint.TELEMETRY_SUBSCRIBE: lambda exchange: self._subscribe(exchange, Api.TELEMETRY),
@@ -78,7 +89,12 @@ class PeerService:
     def begin(self, exchange: Exchange) -> None:
         """The head of a request is in."""
         request = exchange.request
-        route = routes.find(request.method, request.path, extensions_enabled=self._extensions_enabled)
+        route = routes.find(
+            request.method,
+            request.path,
+            extensions_enabled=self._extensions_enabled,
+            snap_start=self._credentials is not None,
+        )
         if isinstance(route, Response):
             exchange.answer(route)
             return
@@ -126,7 +142,7 @@ class PeerService:
         assert isinstance(route, Route)
         # After a reset nobody waits for an upload any more; a poll without an identifier was never parked.
         with suppress(ProtocolError):
-            if route.endpoint is Endpoint.INVOCATION_NEXT:
+            if route.endpoint in (Endpoint.INVOCATION_NEXT, Endpoint.RESTORE_NEXT):
                 self._environment.drop_runtime_poll(exchange)
             elif route.endpoint is Endpoint.EXTENSION_NEXT:
                 self._environment.drop_extension_poll(extensions_api.identifier(exchange.request), exchange)
@@ -138,6 +154,11 @@ class PeerService:
     def _accept(self, exchange: Exchange, event: Event) -> None:
         self._environment.dispatch(event)
         exchange.answer(ACCEPTED)
+
+    def _give_credentials(self, exchange: Exchange) -> None:
+        assert self._credentials is not None
+        now = self._clock.epoch(self._clock.now())
+        exchange.answer(credentials_api.answer(exchange.request, self._credentials, now))
 
     def _poll_extension(self, exchange: Exchange) -> None:
         self._environment.poll_extension(extensions_api.identifier(exchange.request), exchange)

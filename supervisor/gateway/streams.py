@@ -102,7 +102,7 @@ class StreamCaller(AnswerSink):
     def answer(self, outcome: Outcome) -> None:
         """Send what is left, and the end."""
         if isinstance(outcome, Unavailable):
-            error = ProtocolError(500, "ServiceException", outcome.message)
+            error = invoke_api.refusal_of(outcome)
             self.exchange.answer(invoke_api.refused(error, self._invocation.request_id))
             return
         stream = self.stream or self._begin(stream_api.content_type_of(outcome))

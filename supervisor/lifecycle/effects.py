@@ -61,6 +61,11 @@ class CutAnswer:
 
 
 @frozen()
+class SendRestore:
+    """Tell the waiting poll of the runtime that the snapshot has been restored."""
+
+
+@frozen()
 class AnswerCaller:
     """Tell the caller of *invocation* how it went. Ordered exactly once for each invocation that arrived."""
 
@@ -118,6 +123,7 @@ Effect = (
     | SendInvocation
     | SendInvoke
     | SendShutdown
+    | SendRestore
     | StartAnswer
     | CutAnswer
     | AnswerCaller

@@ -7,7 +7,7 @@ invocation (AWS: Extensions API, "Invoke phase"; RIE 1.170 `watchEvents`, `handl
 from collections.abc import Callable
 
 from supervisor.errors import Fault
-from supervisor.lifecycle import init, invoke, ready, shutdown, uploads
+from supervisor.lifecycle import init, invoke, ready, restore, shutdown, uploads
 from supervisor.lifecycle.diagnoses import ExitedEarly, TimeUp
 from supervisor.lifecycle.effects import AnswerCaller, CutAnswer, KillExtension
 from supervisor.lifecycle.exits import CLEAN_EXIT, ExitStatus
@@ -76,7 +76,7 @@ def _launch_failed(state: State, now: float) -> Effects:
 def timer_due(state: State, now: float, timer: Timer | str) -> Effects:  # noqa: C901, PLR0911 -- one row a timer
     """The time of *timer* is up; a name is that of an extension whose error grace is over."""
     match timer:
-        case Timer.INIT | Timer.INVOKE:
+        case Timer.INIT | Timer.RESTORE | Timer.INVOKE:
             return _time_out(state, now)
         case Timer.TRUNCATION:
             return uploads.tell_truncation(state)
@@ -147,6 +147,8 @@ def _fail(state: State, now: float, failure: Failure) -> Effects:
         if not state.init.runtime_done:
             yield InitRuntimeDone(state.init.phase, failure.ending)
         yield from init.report(state, now, failure.ending)
+    if state.restore_started is not None:
+        yield from restore.fail(state, now, failure)
     yield from _cut_invocation_off(state, now, failure)
     yield from shutdown.begin(state, now, reason, Phase.RESET)
 

@@ -98,6 +98,18 @@ class RuntimeInitErrorReported:
 
 
 @frozen()
+class RestorePolled:
+    """The runtime is ready for a snapshot and asked to be told when it has been restored (SnapStart)."""
+
+
+@frozen()
+class RestoreErrorReported:
+    """What the runtime had to do after the restore failed; *error_type* is what it calls that."""
+
+    error_type: str = ""
+
+
+@frozen()
 class ExtensionRegistered:
     """An extension asked to be registered; *extension_id* is the identifier it will get."""
 
@@ -193,6 +205,8 @@ Event = (
     | UploadOversized
     | UploadTruncated
     | RuntimeInitErrorReported
+    | RestorePolled
+    | RestoreErrorReported
     | ExtensionRegistered
     | ExtensionPolled
     | ExtensionPollDropped

@@ -8,7 +8,7 @@
 
 from collections.abc import Callable
 
-from supervisor.lifecycle import invoke, ready
+from supervisor.lifecycle import invoke, ready, restore
 from supervisor.lifecycle.effects import LaunchExtension, LaunchRuntime
 from supervisor.lifecycle.limits import MAX_EXTENSIONS
 from supervisor.lifecycle.milestones import (
@@ -23,6 +23,7 @@ from supervisor.lifecycle.milestones import (
 from supervisor.lifecycle.model import Effects, Extension, Init, State, Timer
 from supervisor.lifecycle.states import ExtensionState, Phase, RuntimeState
 
+_RUNTIME_DONE = (RuntimeState.READY, RuntimeState.RESTORE_READY)
 _GATE_OPENERS = (ExtensionState.REGISTERED, ExtensionState.READY)
 
 
@@ -51,7 +52,10 @@ def next_step(state: State) -> Callable[[State, float], Effects] | None:
         if all(extension.state in _GATE_OPENERS for extension in state.externals):
             return _launch_runtime
     elif not init.runtime_done:
-        if runtime.state is RuntimeState.READY:
+        if runtime.state is RuntimeState.RESTORE_READY and init.phase is InitPhase.INVOKE:
+            # Its invocation has begun; there is no freeze between the two that could be a snapshot.
+            return restore.tell
+        if runtime.state in _RUNTIME_DONE:
             return _runtime_done
     elif all(extension.state is ExtensionState.READY for extension in state.extensions.values()):
         return _succeed
@@ -76,7 +80,9 @@ def _succeed(state: State, now: float) -> Effects:
     del state.timers[Timer.INIT]
     state.init = None
     if init.phase is InitPhase.INIT:
-        state.init_duration = now - init.started
+        # After a restore the report has the time of that instead (AWS: Monitoring for SnapStart).
+        if state.runtime.state is RuntimeState.READY:
+            state.init_duration = now - init.started
         ready.begin(state, now)
     else:
         yield from invoke.deliver(state, now)

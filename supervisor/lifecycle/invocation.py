@@ -75,9 +75,11 @@ class PlatformError:
 
 @frozen()
 class Unavailable:
-    """The invocation never began; *message* says why."""
+    """The invocation never began; *message* says why, *http_status* and *error_type* what the caller makes of it."""
 
     message: str
+    http_status: int = 500
+    error_type: str = "ServiceException"
 
 
 Outcome = FunctionResponse | FunctionError | PlatformError | Unavailable

@@ -114,7 +114,8 @@ def _report(state: State, invoke: Invoke, ending: Ending, duration: float, ended
     if invoke.runtime_done is not None:
         spans = (Span("extensionOverhead", invoke.runtime_done, max(0.0, ended - invoke.runtime_done)),)
     init_duration, state.init_duration = state.init_duration, None
-    return InvocationReported(invoke.invocation, ending, duration, init_duration, spans)
+    restore_duration, state.restore_duration = state.restore_duration, None
+    return InvocationReported(invoke.invocation, ending, duration, init_duration, spans, restore_duration)
 
 
 def conclude(state: State, now: float) -> Effects:

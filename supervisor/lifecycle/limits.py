@@ -8,6 +8,9 @@ INIT_SECONDS: Final = 10.0
 INIT_AHEAD_SECONDS: Final = 130.0
 """Init with provisioned concurrency or SnapStart, unless the function's timeout is longer (same section)."""
 
+RESTORE_SECONDS: Final = 10.0
+"""The restore of a snapshot with all that the runtime does after it (AWS: same section, "Restore phase")."""
+
 MAX_EXTENSIONS: Final = 10
 """Registered extensions of both kinds together (AWS: Using Lambda extensions; RIE 1.170 `MaxAgentsAllowed`)."""
 

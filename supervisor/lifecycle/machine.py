@@ -8,13 +8,13 @@ from collections.abc import Callable
 from typing import assert_never
 
 from supervisor.errors import ProtocolError
-from supervisor.lifecycle import endings, extensions, init, invoke, runtime, shutdown, uploads
+from supervisor.lifecycle import endings, extensions, init, invoke, restore, runtime, shutdown, uploads
 from supervisor.lifecycle import events as e
 from supervisor.lifecycle.effects import Effect
 from supervisor.lifecycle.invocation import FunctionError, Invocation
 from supervisor.lifecycle.milestones import InitPhase
 from supervisor.lifecycle.model import Effects, Invoke, Settings, State, Waiting
-from supervisor.lifecycle.states import Phase, RuntimeCall
+from supervisor.lifecycle.states import Phase, RuntimeCall, RuntimeState
 
 
 class Lifecycle:
@@ -64,7 +64,7 @@ class Lifecycle:
         return effects
 
 
-def _next_step(state: State) -> Callable[[State, float], Effects] | None:
+def _next_step(state: State) -> Callable[[State, float], Effects] | None:  # noqa: PLR0911 -- one row a phase
     match state.phase:
         case Phase.INVOKE:
             return invoke.next_step(state)
@@ -72,8 +72,10 @@ def _next_step(state: State) -> Callable[[State, float], Effects] | None:
             return endings.next_step(state) or init.next_step(state)
         case Phase.RESET | Phase.SHUTDOWN:
             return shutdown.next_step(state)
+        case Phase.RESTORE:
+            return restore.next_step(state)
         case Phase.READY if state.queue:
-            return _next_invocation
+            return restore.begin if state.runtime.state is RuntimeState.RESTORE_READY else _next_invocation
         case Phase.COLD if state.queue:
             return _init if state.fresh else _next_invocation_with_init
         case _:
@@ -136,6 +138,10 @@ def _react(state: State, event: e.Event, now: float) -> Effects:  # noqa: C901, 
             return extensions.exit_error(state, now, extension_id, error_type)
         case e.RuntimeInitErrorReported(payload, content_type, error_type):
             return runtime.init_error(state, now, FunctionError(payload, content_type), error_type)
+        case e.RestorePolled():
+            return runtime.restore_polled(state)
+        case e.RestoreErrorReported(error_type):
+            return runtime.restore_error(state, now, error_type)
         case e.RuntimeExited(status):
             return endings.runtime_exited(state, now, status)
         case e.RuntimeLaunchFailed(fault, message):

@@ -83,6 +83,26 @@ class InitReported:
 
 
 @frozen()
+class RestoreStarted:
+    """A snapshot is about to be restored (SnapStart)."""
+
+
+@frozen()
+class RestoreRuntimeDone:
+    """The runtime's part of a restore is over."""
+
+    ending: Ending
+
+
+@frozen()
+class RestoreReported:
+    """A restore is over."""
+
+    ending: Ending
+    duration: float
+
+
+@frozen()
 class InvocationStarted:
     """An invocation is about to be handed to the runtime and to the extensions; *waited* is its time in the line."""
 
@@ -105,7 +125,8 @@ class RuntimeDone:
 class InvocationReported:
     """An invocation is over, for the runtime and for every extension.
 
-    *init_duration* belongs to the first invocation after an init that ran on its own, else it is None.
+    *init_duration* belongs to the first invocation after an init that ran on its own, *restore_duration* to that after
+    a restore; else they are None.
     """
 
     invocation: Invocation
@@ -113,6 +134,7 @@ class InvocationReported:
     duration: float
     init_duration: float | None = None
     spans: tuple[Span, ...] = ()
+    restore_duration: float | None = None
 
 
 @frozen()
@@ -136,6 +158,9 @@ Milestone = (
     | InitRuntimeDone
     | ExtensionReported
     | InitReported
+    | RestoreStarted
+    | RestoreRuntimeDone
+    | RestoreReported
     | InvocationStarted
     | RuntimeDone
     | InvocationReported

@@ -185,6 +185,7 @@ class Timer(IntEnum):
     """What may come due. An extension's error grace is kept under the extension's name instead."""
 
     INIT = auto()
+    RESTORE = auto()
     INVOKE = auto()
     TRUNCATION = auto()
     FREEZE = auto()
@@ -214,10 +215,12 @@ class State:
     frozen: bool = False
     held: dict[str, float] = field(default_factory=dict)
     init: Init | None = None
+    restore_started: float | None = None
     invoke: Invoke | None = None
     stop: Stop | None = None
     first_fault: str = ""
     init_duration: float | None = None
+    restore_duration: float | None = None
 
     @property
     def externals(self) -> list[Extension]:
@@ -236,4 +239,5 @@ class State:
         self.timers = {}
         self.held = {}
         self.init = None
+        self.restore_started = None
         self.first_fault = ""

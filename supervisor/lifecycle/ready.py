@@ -13,8 +13,6 @@ from supervisor.lifecycle.states import Phase
 def begin(state: State, now: float) -> None:
     """Everyone has said next. When an invocation waits, this phase is over before anything comes of it."""
     state.phase = Phase.READY
-    if state.queue:
-        return
     settings = state.settings
     if settings.freeze:
         state.timers[Timer.FREEZE] = now + FREEZE_AFTER_SECONDS

@@ -37,11 +37,37 @@ def init_error(state: State, now: float, error: FunctionError, error_type: str) 
     Raises:
         ProtocolError: 403, not in this state, or no runtime is running.
     """
-    runtime = _living(state, RuntimeCall.INIT_ERROR)
-    runtime.state = runtime_after(runtime.state, RuntimeCall.INIT_ERROR)
-    runtime.init_error = error
+    yield from _announce(state, now, RuntimeCall.INIT_ERROR, error_type)
+    state.runtime.init_error = error
+
+
+def restore_polled(state: State) -> Effects:
+    """The runtime is ready for a snapshot and waits for its restore.
+
+    Raises:
+        ProtocolError: 403, not in this state, or no runtime is running.
+    """
+    runtime = _living(state, RuntimeCall.RESTORE_NEXT)
+    runtime.state = runtime_after(runtime.state, RuntimeCall.RESTORE_NEXT)
+    runtime.waiting += 1
+    yield from ()
+
+
+def restore_error(state: State, now: float, error_type: str) -> Effects:
+    """The runtime failed after the restore. It should exit now, and is killed if it does not.
+
+    Raises:
+        ProtocolError: 403, not in this state, or no runtime is running.
+    """
+    return _announce(state, now, RuntimeCall.RESTORE_ERROR, error_type)
+
+
+def _announce(state: State, now: float, call: RuntimeCall, error_type: str) -> Effects:
+    """Remember an error that should end in the runtime's exit, and how long that may take."""
+    runtime = _living(state, call)
+    runtime.state = runtime_after(runtime.state, call)
     state.first_fault = state.first_fault or fault_of_runtime(error_type)
-    if state.phase is Phase.INIT:
+    if state.phase in (Phase.INIT, Phase.RESTORE):
         state.timers[Timer.RUNTIME_GRACE] = now + ERROR_GRACE_SECONDS
     yield from ()
 

@@ -122,6 +122,6 @@ def finish(state: State, now: float) -> Effects:
     yield ShutdownEnded(stop.reason, now - stop.started, tuple(stop.killed))
     if state.invoke is not None:
         yield from invoke.conclude(state, now)
-    state.init_duration = None
+    state.init_duration = state.restore_duration = None
     if ended:
         yield EndEnvironment()

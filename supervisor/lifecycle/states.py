@@ -24,12 +24,14 @@ FORBIDDEN: Final = 403
 class Phase(StrEnum):
     """Where the environment is.
 
-    Cold: nothing runs, the next invocation begins with an init. Ready: idle, all have said next.
+    Cold: nothing runs, the next invocation begins with an init. Ready: idle, all have said next. Restore: the first
+    invocation waits for the hooks that follow a snapshot (SnapStart).
     """
 
     COLD = "Cold"
     INIT = "Init"
     READY = "Ready"
+    RESTORE = "Restore"
     INVOKE = "Invoke"
     RESET = "Reset"
     SHUTDOWN = "Shutdown"
@@ -45,28 +47,45 @@ class ShutdownReason(StrEnum):
 
 
 class RuntimeCall(StrEnum):
-    """What a runtime may ask; the value is the target that a refusal names."""
+    """What a runtime may ask."""
 
     NEXT = "Ready"
     RESPONSE = "InvocationResponse"
     ERROR = "InvocationErrorResponse"
     INIT_ERROR = "InitError"
+    RESTORE_NEXT = "RestoreReady"
+    RESTORE_ERROR = "RuntimeRestoreErrorState"
+
+    @property
+    def target(self) -> str:
+        """The state that a refusal names (RIE 1.170: restore/next has that of next)."""
+        return RuntimeCall.NEXT.value if self is RuntimeCall.RESTORE_NEXT else self.value
 
 
 class RuntimeState(StrEnum):
     STARTED = "Started"
+    RESTORE_READY = "RestoreReady"
+    RESTORING = "Restoring"
     READY = "Ready"
     RUNNING = "Running"
     INVOCATION_RESPONSE = "InvocationResponse"
     INVOCATION_ERROR_RESPONSE = "InvocationErrorResponse"
     RESPONSE_SENT = "RuntimeResponseSentState"
     INIT_ERROR = "InitError"
+    RESTORE_ERROR = "RuntimeRestoreErrorState"
 
 
 RUNTIME: Final[Mapping[RuntimeState, Mapping[RuntimeCall, RuntimeState]]] = {
     RuntimeState.STARTED: {
         RuntimeCall.NEXT: RuntimeState.READY,
         RuntimeCall.INIT_ERROR: RuntimeState.INIT_ERROR,
+        RuntimeCall.RESTORE_NEXT: RuntimeState.RESTORE_READY,
+    },
+    RuntimeState.RESTORE_READY: {},
+    RuntimeState.RESTORING: {
+        RuntimeCall.NEXT: RuntimeState.READY,
+        RuntimeCall.INIT_ERROR: RuntimeState.RESTORE_ERROR,
+        RuntimeCall.RESTORE_ERROR: RuntimeState.RESTORE_ERROR,
     },
     RuntimeState.READY: {
         RuntimeCall.NEXT: RuntimeState.READY,
@@ -83,6 +102,7 @@ RUNTIME: Final[Mapping[RuntimeState, Mapping[RuntimeCall, RuntimeState]]] = {
         RuntimeCall.NEXT: RuntimeState.READY,
     },
     RuntimeState.INIT_ERROR: {},
+    RuntimeState.RESTORE_ERROR: {},
 }
 
 
@@ -153,7 +173,7 @@ def refuse_runtime(state: RuntimeState, call: RuntimeCall) -> ProtocolError:
     return ProtocolError(
         FORBIDDEN,
         "InvalidStateTransition",
-        f"State transition from {state} to {call} failed for runtime. Error: State transition is not allowed",
+        f"State transition from {state} to {call.target} failed for runtime. Error: State transition is not allowed",
     )
 
 

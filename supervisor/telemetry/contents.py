@@ -18,6 +18,9 @@ from supervisor.lifecycle.milestones import (
     InvocationReported,
     InvocationStarted,
     Milestone,
+    RestoreReported,
+    RestoreRuntimeDone,
+    RestoreStarted,
     RuntimeDone,
     Span,
     Status,
@@ -79,6 +82,19 @@ def _init_contents(milestone: Milestone, facts: Facts) -> Contents:
             metrics = {"durationMs": _milliseconds(duration)}
             return (("platform.initReport", {**_init(function, phase), **_ending(ending), "metrics": metrics}),)
         case _:
+            return _restore_contents(milestone, function)
+
+
+def _restore_contents(milestone: Milestone, function: Function) -> Contents:
+    match milestone:
+        case RestoreStarted():
+            return (("platform.restoreStart", _instance(function)),)
+        case RestoreRuntimeDone(ending):
+            return (("platform.restoreRuntimeDone", _ending(ending)),)
+        case RestoreReported(ending, duration):
+            metrics = {"durationMs": _milliseconds(duration)}
+            return (("platform.restoreReport", {**_ending(ending), "metrics": metrics}),)
+        case _:
             return ()
 
 
@@ -119,6 +135,9 @@ def _report(milestone: InvocationReported, facts: Facts) -> Content:
     }
     if milestone.init_duration is not None:
         metrics["initDurationMs"] = _milliseconds(milestone.init_duration)
+    if milestone.restore_duration is not None:
+        metrics["restoreDurationMs"] = _milliseconds(milestone.restore_duration)
+        metrics["billedRestoreDurationMs"] = billed_ms(milestone.restore_duration, None)
     return {
         "requestId": milestone.invocation.request_id,
         **_ending(milestone.ending),

@@ -15,6 +15,8 @@ from supervisor.lifecycle.milestones import (
     InvocationReported,
     InvocationStarted,
     Milestone,
+    RestoreRuntimeDone,
+    RestoreStarted,
     RuntimeDone,
     Status,
 )
@@ -53,7 +55,7 @@ class TextFormat:
             case InitReported():
                 return log_lines.init_report(milestone, self._function.initialization_type)
             case _:
-                return ""
+                return log_lines.restore(milestone)
 
     def subscription(self, name: str, subscription: Subscription, now: float, *, repeated: bool) -> str:  # noqa: ARG002
         """See `LogFormat`."""
@@ -78,14 +80,14 @@ class JsonFormat:
         return _lines(self._platform.subscription_notice(name, subscription, now, repeated=repeated))
 
     def _is_below_info(self, milestone: Milestone) -> bool:
-        """Whether the level is DEBUG: good ends, and the start of an init whose runtime version is not known."""
+        """Whether the level is DEBUG: good ends, and a start whose runtime version is not known."""
         match milestone:
-            case InitRuntimeDone() | RuntimeDone():
+            case InitRuntimeDone() | RestoreRuntimeDone() | RuntimeDone():
                 return milestone.ending.status is Status.SUCCESS
             case InitReported():
                 return milestone.ending.status is Status.SUCCESS and self._is_on_demand
             case _:
-                return isinstance(milestone, InitStarted)
+                return isinstance(milestone, InitStarted | RestoreStarted)
 
 
 def _lines(notice: PlatformNotice) -> str:

@@ -15,6 +15,9 @@ from supervisor.lifecycle.milestones import (
     InitStarted,
     InvocationReported,
     InvocationStarted,
+    Milestone,
+    RestoreReported,
+    RestoreStarted,
     Status,
 )
 from supervisor.telemetry.subscription import Subscription
@@ -43,6 +46,17 @@ def init_report(milestone: InitReported, initialization_type: InitializationType
     return "\t".join([duration, f"Phase: {milestone.phase}", *_ending(milestone.ending)]) + "\n"
 
 
+def restore(milestone: Milestone) -> str:
+    """RESTORE_START and RESTORE_REPORT; nothing for everything else (AWS: Monitoring for SnapStart)."""
+    match milestone:
+        case RestoreStarted():
+            return "RESTORE_START Runtime Version: \tRuntime Version ARN: \n"
+        case RestoreReported(ending, duration):
+            return "\t".join([f"RESTORE_REPORT Restore Duration: {duration * 1000:.2f} ms", *_ending(ending)]) + "\n"
+        case _:
+            return ""
+
+
 def subscription(name: str, subscription: Subscription, *, repeated: bool) -> str:
     """TELEMETRY or LOGS, one for each time that an extension subscribes; here alone the types are capitalised."""
     state = "Already subscribed" if repeated else "Subscribed"
@@ -67,6 +81,9 @@ def end_and_report(milestone: InvocationReported, memory_size: int, max_memory_u
     ]
     if milestone.init_duration is not None:
         fields.append(f"Init Duration: {milestone.init_duration * 1000:.2f} ms")
+    if milestone.restore_duration is not None:
+        fields.append(f"Restore Duration: {milestone.restore_duration * 1000:.2f} ms")
+        fields.append(f"Billed Restore Duration: {billed_ms(milestone.restore_duration, None)} ms")
     fields += _ending(milestone.ending) or ("",)
     return f"END RequestId: {request_id}\n" + "\t".join(fields) + "\n"
 

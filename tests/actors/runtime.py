@@ -7,6 +7,7 @@ big:COUNT       answer with so many bytes                    respond-in:MODE   a
 begin-stream:TEXT  begin to stream an answer with TEXT   end-stream       end that
 stream:COUNT    stream an answer of so many bytes          write-on-sigterm  go on with that when SIGTERM comes
 truncate        break off in the middle of an answer         drop-next         ask, and close the connection at once
+restore                 ask for the restore                  restore-error:T   report that it failed after it
 internal:NAME:EVENTS  register an internal extension, which waits for its events in a thread
 """
 
@@ -34,6 +35,11 @@ def ask_next(_: str = "") -> None:
         actor.say(f"got {request_id} {event.decode(errors='backslashreplace')}")
     else:
         actor.say(answer.outcome)
+
+
+def ask_restore(_: str) -> None:
+    actor.say("ready for a snapshot")
+    actor.say(f"restored {actor.call('GET', f'{RUNTIME_API}/restore/next').outcome}")
 
 
 def post(path: str, body: bytes, headers: dict[str, str] | None = None) -> None:
@@ -131,6 +137,8 @@ actor.perform(
         "big": lambda count: respond("x" * int(count)),
         "error": lambda error_type: report(f"invocation/{request_id}/error", error_type),
         "init-error": lambda error_type: report("init/error", error_type),
+        "restore": ask_restore,
+        "restore-error": lambda error_type: report("restore/error", error_type),
         "loop": loop,
         "begin-stream": begin_stream,
         "end-stream": end_stream,

@@ -10,8 +10,8 @@ from supervisor.api.routes import ROUTES, Endpoint, Route, find
 def test_every_path_has_one_method_and_the_others_are_told_which(path: str, row: tuple[str, Endpoint]) -> None:
     method, endpoint = row
 
-    assert find(method, path) == Route(endpoint)
-    assert find("DELETE", path) == method_not_allowed(method)
+    assert find(method, path, snap_start=True) == Route(endpoint)
+    assert find("DELETE", path, snap_start=True) == method_not_allowed(method)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,18 @@ def test_any_other_path_is_not_found(path: str) -> None:
     assert find("POST", path) == NOT_FOUND
 
 
+@pytest.mark.rule("runtime-api/restore-endpoints-absent")
+def test_without_snapstart_its_paths_do_not_exist() -> None:
+    unknown = {path for path, (method, _) in ROUTES.items() if find(method, path) == NOT_FOUND}
+
+    assert {path for path in unknown if "{id}" not in path} == {
+        "/2018-06-01/runtime/restore/next",
+        "/2018-06-01/runtime/restore/error",
+        "/2021-04-23/credentials",
+    }
+
+
 def test_where_extensions_are_switched_off_their_paths_do_not_exist() -> None:
     for path, (method, _) in ROUTES.items():
-        found = find(method, path.replace("{id}", "8d6e"), extensions_enabled=False)
-        assert (found == NOT_FOUND) == (not path.startswith("/2018-06-01"))
+        found = find(method, path.replace("{id}", "8d6e"), extensions_enabled=False, snap_start=True)
+        assert (found == NOT_FOUND) == (not path.startswith(("/2018-06-01", "/2021-04-23")))

@@ -24,6 +24,7 @@ from supervisor.lifecycle.effects import (
     LaunchRuntime,
     SendInvocation,
     SendInvoke,
+    SendRestore,
     SendShutdown,
     StartAnswer,
     ThawEnvironment,
@@ -44,6 +45,8 @@ from supervisor.lifecycle.events import (
     ResponseModeRefused,
     ResponseReceived,
     ResponseStarted,
+    RestoreErrorReported,
+    RestorePolled,
     RuntimeExited,
     RuntimeInitErrorReported,
     RuntimeLaunchFailed,
@@ -61,6 +64,8 @@ from supervisor.lifecycle.milestones import (
     InitReported,
     InvocationReported,
     InvocationStarted,
+    RestoreReported,
+    RestoreStarted,
     RuntimeDone,
     ShutdownEnded,
     Status,
@@ -86,6 +91,8 @@ MOMENTS: list[Moment] = [
     UploadOversized(),
     UploadTruncated(),
     RuntimeInitErrorReported(b"{}"),
+    RestorePolled(),
+    RestoreErrorReported("Runtime.AfterRestoreError"),
     RuntimeLaunchFailed("Runtime.InvalidEntrypoint", "no such file or directory"),
     *(RuntimeExited(ExitStatus(code)) for code in (0, 1)),
     *(InvocationArrived(Invocation(request_id)) for request_id in REQUEST_IDS),
@@ -117,6 +124,7 @@ INITIALISE: list[Moment] = [
     RuntimePolled(),
     *(polled(name) for name in NAMES),
 ]
+SNAPSHOT: list[Moment] = [RestorePolled() if moment == RuntimePolled() else moment for moment in INITIALISE]
 INVOKE: list[Moment] = [InvocationArrived(Invocation("1")), ResponseStarted("1"), ResponseReceived(b"{}")]
 EXTENSIONS_COME_BACK: list[Moment] = [polled(name) for name in NAMES]
 ALL_COME_BACK: list[Moment] = [RuntimePolled(), *EXTENSIONS_COME_BACK]
@@ -129,11 +137,11 @@ WAIT_LONG: list[Moment] = [3.0, TimePassed()]
 passages = st.one_of(
     st.sampled_from(MOMENTS).map(lambda moment: [moment]),
     st.sampled_from(
-        [INITIALISE, INVOKE, EXTENSIONS_COME_BACK, ALL_COME_BACK, STOP, WAIT_FOR_THE_FREEZE, WAIT, WAIT_LONG]
+        [INITIALISE, SNAPSHOT, INVOKE, EXTENSIONS_COME_BACK, ALL_COME_BACK, STOP, WAIT_FOR_THE_FREEZE, WAIT, WAIT_LONG]
     ),
 )
 chapters = st.lists(st.lists(passages, max_size=10), max_size=12)
-beginnings: st.SearchStrategy[list[Moment]] = st.sampled_from([[], INITIALISE, [*INITIALISE, *INVOKE]])
+beginnings: st.SearchStrategy[list[Moment]] = st.sampled_from([[], INITIALISE, SNAPSHOT, [*INITIALISE, *INVOKE]])
 histories = st.builds(
     lambda beginning, chapters: [*beginning, *(moment for chapter in chapters for moment in chain(*chapter))],
     beginnings,
@@ -211,7 +219,7 @@ class World:
     def note(self, event: Event) -> None:
         """What was accepted is true from now on."""
         match event:
-            case RuntimePolled():
+            case RuntimePolled() | RestorePolled():
                 self.runtime_polls += 1
                 self.said_next.add(RUNTIME)
             case RuntimePollDropped():
@@ -232,15 +240,15 @@ class World:
 
     def perform(self, effect: Effect) -> None:
         assert not self.ended, "nothing follows the end"
-        assert not self.frozen or isinstance(effect, AnswerCaller | InvocationStarted | ThawEnvironment), (
-            "who is frozen is left alone"
-        )
+        assert not self.frozen or isinstance(
+            effect, AnswerCaller | InvocationStarted | RestoreStarted | ThawEnvironment
+        ), "who is frozen is left alone"
         match effect:
             case FreezeEnvironment() | ThawEnvironment():
                 assert self.processes, "somebody is there to be frozen"
                 assert self.frozen is isinstance(effect, ThawEnvironment)
                 self.frozen = not self.frozen
-            case SendInvocation():
+            case SendInvocation() | SendRestore():
                 assert self.runtime_polls > 0
                 self.runtime_polls -= 1
             case SendInvoke(extension_id) | SendShutdown(extension_id):
@@ -281,7 +289,7 @@ class World:
                 assert all(seconds >= 0 for seconds in (duration, *(span.duration for span in spans)))
                 assert self.told[RuntimeDone, invocation]
                 self.tell(told, invocation)
-            case ShutdownEnded(_, duration):
+            case ShutdownEnded(_, duration) | RestoreReported(_, duration):
                 assert duration >= 0
             case _:
                 pass

@@ -7,13 +7,17 @@ from supervisor.lifecycle.events import (
     EnvironmentStarted,
     ErrorStarted,
     Event,
+    InvocationArrived,
     ResponseReceived,
     ResponseStarted,
+    RestoreErrorReported,
+    RestorePolled,
     RuntimeExited,
     RuntimeInitErrorReported,
     RuntimePolled,
 )
 from supervisor.lifecycle.exits import ExitStatus
+from supervisor.lifecycle.invocation import Invocation
 from supervisor.lifecycle.states import (
     RuntimeCall,
     RuntimeState,
@@ -23,15 +27,18 @@ from tests.lifecycle.cells import cells
 from tests.lifecycle.story import Story, invoking, ready
 
 RUNTIME_CELLS = """
-    state                     next     response            error                    init/error
-    Started                   Ready    -                   -                        InitError
-    Ready                     Ready    -                   -                        -
-    Running                   Running  InvocationResponse  InvocationErrorResponse  -
-    InvocationResponse        -        -                   -                        -
-    InvocationErrorResponse   -        -                   -                        -
-    RuntimeResponseSentState  Ready    -                   -                        -
-    InitError                 -        -                   -                        -
-"""
+    state                     next     response            error                    init/error                restore/next  restore/error
+    Started                   Ready    -                   -                        InitError                 RestoreReady  -
+    RestoreReady              -        -                   -                        -                         -             -
+    Restoring                 Ready    -                   -                        RuntimeRestoreErrorState  -             RuntimeRestoreErrorState
+    Ready                     Ready    -                   -                        -                         -             -
+    Running                   Running  InvocationResponse  InvocationErrorResponse  -                         -             -
+    InvocationResponse        -        -                   -                        -                         -             -
+    InvocationErrorResponse   -        -                   -                        -                         -             -
+    RuntimeResponseSentState  Ready    -                   -                        -                         -             -
+    InitError                 -        -                   -                        -                         -             -
+    RuntimeRestoreErrorState  -        -                   -                        -                         -             -
+"""  # noqa: E501 -- a table
 """The state in which a call leaves the runtime; `-` is a refusal."""
 
 RUNTIME_CALLS = {
@@ -39,6 +46,8 @@ RUNTIME_CALLS = {
     "response": (RuntimeCall.RESPONSE, "InvocationResponse"),
     "error": (RuntimeCall.ERROR, "InvocationErrorResponse"),
     "init/error": (RuntimeCall.INIT_ERROR, "InitError"),
+    "restore/next": (RuntimeCall.RESTORE_NEXT, "Ready"),
+    "restore/error": (RuntimeCall.RESTORE_ERROR, "RuntimeRestoreErrorState"),
 }
 """Each call, and the target that a refusal of it names."""
 
@@ -66,26 +75,37 @@ def test_a_call_of_the_runtime_leads_where_the_table_says(state: str, call: str,
 
 
 RUNTIME_ANSWERS = """
-    state                     next  response  error  init/error
-    Started                   ok    400       400    ok
-    Ready                     ok    400       400    403
-    Ready/invoke              ok    403       403    403
-    Running                   ok    ok        ok     403
-    InvocationResponse        403   403       403    403
-    InvocationErrorResponse   403   403       403    403
-    RuntimeResponseSentState  ok    403       403    403
-    InitError                 403   400       400    403
+    state                     next  response  error  init/error  restore/next  restore/error
+    Started                   ok    400       400    ok          ok            403
+    RestoreReady              403   400       400    403         403           403
+    Restoring                 ok    400       400    ok          403           ok
+    Ready                     ok    400       400    403         403           403
+    Ready/invoke              ok    403       403    403         403           403
+    Running                   ok    ok        ok     403         403           403
+    InvocationResponse        403   403       403    403         403           403
+    InvocationErrorResponse   403   403       403    403         403           403
+    RuntimeResponseSentState  ok    403       403    403         403           403
+    InitError                 403   400       400    403         403           403
+    RuntimeRestoreErrorState  403   400       400    403         403           403
 """
 """What the runtime is answered, with the right request id where there is one. `Ready/invoke`: an extension is busy."""
 
 
 def runtime_in(state: str) -> tuple[Story, str]:
     """A story in which the runtime is in *state*, and the request id of what runs, or ran."""
-    if state in ("Started", "InitError"):
+    before_an_invocation: dict[str, tuple[Event, ...]] = {
+        "Started": (),
+        "InitError": (RuntimeInitErrorReported(b"{}"),),
+        "RestoreReady": (RestorePolled(),),
+        "Restoring": (RestorePolled(), InvocationArrived(Invocation("waiting"))),
+        "RuntimeRestoreErrorState": (
+            *(RestorePolled(), InvocationArrived(Invocation("waiting"))),
+            RestoreErrorReported(),
+        ),
+    }
+    if state in before_an_invocation:
         story = Story()
-        story.tell(EnvironmentStarted())
-        if state == "InitError":
-            story.tell(RuntimeInitErrorReported(b"{}"))
+        story.tell(EnvironmentStarted(), *before_an_invocation[state])
         return story, "none"
     if state == "Ready":
         return ready(), "none"
@@ -109,6 +129,8 @@ def runtime_event(call: str, request_id: str) -> Event:
         "response": ResponseStarted(request_id),
         "error": ErrorStarted(request_id),
         "init/error": RuntimeInitErrorReported(b"{}"),
+        "restore/next": RestorePolled(),
+        "restore/error": RestoreErrorReported(),
     }
     return events[call]
 

@@ -12,6 +12,8 @@ from supervisor.lifecycle.milestones import (
     InitStarted,
     InvocationReported,
     InvocationStarted,
+    RestoreReported,
+    RestoreStarted,
     Status,
 )
 from supervisor.telemetry import log_lines
@@ -59,6 +61,24 @@ def test_an_init_ahead_of_the_first_invocation_is_always_reported(initialization
     line = log_lines.init_report(reported, initialization_type)
 
     assert line == "INIT_REPORT Init Duration: 1000.00 ms\tPhase: init\n"
+
+
+@pytest.mark.rule("lifecycle/restore-lines")
+def test_a_restore_has_two_lines_and_its_place_in_the_report() -> None:
+    report = log_lines.end_and_report(
+        InvocationReported(Invocation("8d6e"), Ending(), 0.0014, None, (), 0.2141), 128, 9
+    )
+
+    assert log_lines.restore(RestoreStarted()) == "RESTORE_START Runtime Version: \tRuntime Version ARN: \n"
+    assert log_lines.restore(RestoreReported(Ending(), 0.2141)) == "RESTORE_REPORT Restore Duration: 214.10 ms\n"
+    assert (
+        log_lines.restore(RestoreReported(FAILED, 1.5))
+        == "RESTORE_REPORT Restore Duration: 1500.00 ms\tStatus: error\tError Type: Runtime.ExitError\n"
+    )
+    assert report.endswith(
+        "\tDuration: 1.40 ms\tBilled Duration: 2 ms\tMemory Size: 128 MB\tMax Memory Used: 9 MB\t"
+        "Restore Duration: 214.10 ms\tBilled Restore Duration: 215 ms\t\n"
+    )
 
 
 def test_start_end_and_report_have_one_request_id() -> None:

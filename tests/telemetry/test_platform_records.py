@@ -18,6 +18,9 @@ from supervisor.lifecycle.milestones import (
     InvocationReported,
     InvocationStarted,
     Milestone,
+    RestoreReported,
+    RestoreRuntimeDone,
+    RestoreStarted,
     RuntimeDone,
     ShutdownEnded,
     ShutdownStarted,
@@ -126,6 +129,27 @@ BROKEN = {"name": "shipper", "state": "InitError", "events": []}
                 },
             },
         ),
+        (RestoreStarted(), "platform.restoreStart", {A: {}, B: INSTANCE, C: INSTANCE}),
+        (RestoreRuntimeDone(SUCCESS), "platform.restoreRuntimeDone", every({"status": "success"}, TELEMETRY)),
+        (
+            RestoreRuntimeDone(EXITED),
+            "platform.restoreRuntimeDone",
+            every({"status": "error", "errorType": "Runtime.ExitError"}, TELEMETRY),
+        ),
+        (
+            RestoreReported(SUCCESS, 0.2145),
+            "platform.restoreReport",
+            {
+                A: {"metrics": {"durationMs": 214.5}},
+                B: {"status": "success", "metrics": {"durationMs": 214.5}},
+                C: {"status": "success", "metrics": {"durationMs": 214.5}},
+            },
+        ),
+        (
+            RestoreReported(TIMED_OUT, 10.0),
+            "platform.restoreReport",
+            {A: {"metrics": {"durationMs": 10000.0}}, B: {"status": "timeout", "metrics": {"durationMs": 10000.0}}},
+        ),
         (
             ExtensionReported("shipper", "Ready", ("INVOKE", "SHUTDOWN")),
             "platform.extension",
@@ -230,6 +254,22 @@ COLD_METRICS = {
     "initDurationMs": 576.96,
 }
 OVERHEAD = {"name": "extensionOverhead", "start": "2031-04-03T12:11:17.000Z", "durationMs": 250.0}
+
+
+@pytest.mark.rule("lifecycle/restore-duration-on-first-report")
+def test_a_report_after_a_restore_has_its_duration_where_the_schema_has_it() -> None:
+    milestone = InvocationReported(INVOCATION, SUCCESS, 0.0014, None, (), 0.2141)
+
+    metrics = {}
+    for schema in SchemaVersion:
+        *_, (_, content) = told(milestone, schema)
+        assert isinstance(content, dict)
+        metrics[schema] = content["metrics"]
+
+    warm = {"durationMs": 1.4, "billedDurationMs": 2, "memorySizeMB": 256, "maxMemoryUsedMB": 61}
+    restored = {**warm, "restoreDurationMs": 214.1}
+    billed = {**restored, "billedRestoreDurationMs": 215}
+    assert metrics == {LOGS_1: warm, LOGS_2: warm, A: restored, B: billed, C: billed}
 
 
 def test_a_report_has_its_metrics_and_its_overhead() -> None:
