@@ -244,7 +244,9 @@ def test_an_extension_that_cannot_be_started_fails_init(environment: StartEnviro
         file.write_bytes(content)
         file.chmod(mode)
 
-        assert env.invoke().failure() == ("Extension.LaunchError", f"fork/exec {file}: {reason}")
+        answer = env.invoke()
+        assert answer.failure() == ("Extension.LaunchError", f"fork/exec {file}: {reason}")
+        env.wait_for(f"^REPORT RequestId: {answer.headers['x-amzn-requestid']}")
         line = [line for line in env.lines if line.startswith("EXTENSION")][-1]
         assert line == f"EXTENSION\tName: broken.sh\tState: LaunchError\tEvents: []\tError Type: {error_type}"
 

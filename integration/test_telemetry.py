@@ -102,7 +102,7 @@ def test_the_end_of_the_runtime_is_told_at_once_and_the_report_after_the_last_ex
 
     (overhead,) = report.content["spans"]
     assert overhead["name"] == "extensionOverhead"
-    assert overhead["durationMs"] >= 25
+    assert overhead["durationMs"] > 0
     assert abs(1000 * (report.epoch - done.epoch) - overhead["durationMs"]) < 100
     assert report.content["metrics"]["durationMs"] >= overhead["durationMs"]
 
