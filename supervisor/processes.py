@@ -84,7 +84,8 @@ class Processes:
         self._commands = commands
         self._log = log
         self._memory = memory
-        self._freezer = Freezer(os.getpid())
+        confinement = commands.confinement
+        self._freezer = Freezer(os.getpid(), confinement.freezer if confinement is not None else "")
         self._oom_kills = oom_kills
         self._children: dict[str, Child] = {}
         self._names: dict[int, str] = {}

@@ -47,6 +47,14 @@ class ChildGroup:
         # The kernel has it since 5.19 (version 2).
         return path if os.path.exists(path) else ""
 
+    @property
+    def freezer(self) -> str:
+        """The file that freezes the children; empty in version 1, whose freezer is a tree of its own."""
+        for group in (self.memory, self.processes):
+            if group is not None and group.version != 1:
+                return group.file("cgroup.freeze")
+        return ""
+
     def remove(self) -> None:
         """Remove the groups, which have no process any more."""
         for group in (self.memory, self.processes):

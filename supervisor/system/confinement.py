@@ -60,6 +60,11 @@ class Confinement:
         """The control group whose memory is limited."""
         return self.group.memory if self.group is not None else None
 
+    @property
+    def freezer(self) -> str:
+        """The file that freezes everybody in the control group; empty when there is none."""
+        return self.group.freezer if self.group is not None else ""
+
     def own(self, fd: int) -> None:
         """Let the child open the pipe *fd* anew, as a script does that writes to `/dev/stderr`."""
         if self.user is not None:

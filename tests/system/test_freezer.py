@@ -3,7 +3,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -118,6 +118,47 @@ def test_who_is_gone_by_then_disturbs_nobody() -> None:
         freezer.thaw()
 
         assert state_of(leader) != STOPPED
+
+
+@pytest.fixture
+def control_group() -> Iterator[Path]:
+    """A control group of version 2, where this user may make one."""
+    for parent in (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/unified")):
+        folder = parent / f"test-{os.getpid()}"
+        with suppress(OSError):
+            folder.mkdir()
+            if (folder / "cgroup.freeze").exists():
+                yield folder
+                folder.rmdir()
+                return
+            folder.rmdir()
+    pytest.skip("needs a control group of version 2, and the right to make groups in it")
+
+
+def test_a_control_group_of_their_own_is_frozen_by_the_kernel(control_group: Path) -> None:
+    with subprocess.Popen(["sleep", "1000"], process_group=0) as child:
+        control_group.joinpath("cgroup.procs").write_text(str(child.pid))
+        freezer = Freezer(os.getpid(), str(control_group / "cgroup.freeze"))
+        freezer.freeze([child.pid])
+        while "frozen 1" not in (control_group / "cgroup.events").read_text():
+            os.sched_yield()
+        frozen = state_of(child.pid)
+        freezer.thaw()
+        thawed = (control_group / "cgroup.events").read_text()
+        child.kill()
+
+    assert frozen != STOPPED, "no signal was needed"
+    assert "frozen 0" in thawed
+
+
+def test_where_the_control_group_refuses_signals_do_it(tmp_path: Path) -> None:
+    with family(IN_ALL_WAYS, 5) as (leader, members):
+        freezer = Freezer(os.getpid(), str(tmp_path / "missing" / "cgroup.freeze"))
+        freezer.freeze([leader])
+        frozen = [wait_for_stop(pid) for pid in members]
+        freezer.thaw()
+
+    assert frozen == [STOPPED] * 5
 
 
 @pytest.mark.parametrize("group", [0, 1])
