@@ -424,7 +424,7 @@ def test_an_announced_exit_is_reported_under_its_announcement(environment: Start
 
     answer = env.invoke()
 
-    assert "ext status 202" in env.lines
+    env.wait_for("^ext status 202$")
     assert answer.failure() == ("Extension.ExitError", "exit status 3")
 
 

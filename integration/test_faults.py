@@ -138,8 +138,8 @@ def test_with_an_internal_extension_the_runtime_has_half_a_second_after_sigterm(
 
     assert time.monotonic() - before >= 1.5
     assert answer.failure() == TIMED_OUT
-    assert "inside got INVOKE" in env.lines
-    assert "runtime got SIGTERM" in env.lines
+    env.wait_for("^inside got INVOKE$")
+    env.wait_for("^runtime got SIGTERM$")
 
 
 @pytest.mark.rule("lifecycle/runtime-ignores-sigterm")

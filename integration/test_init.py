@@ -178,6 +178,7 @@ def test_after_an_init_error_a_runtime_may_ask_for_nothing(environment: StartEnv
 
     answer = env.invoke()
 
+    env.wait_for("^runtime status 403", 4)
     assert [line for line in env.lines if line.startswith("runtime status")] == 2 * [
         "runtime status 202",
         "runtime status 403 InvalidStateTransition",

@@ -75,7 +75,7 @@ def test_the_last_line_of_a_process_needs_no_newline(environment: StartEnvironme
     for nth, words in enumerate(("last words", "mine too"), start=1):
         env.invoke()
 
-        assert words in env.lines
+        env.wait_for(f"^{words}$")
         assert env.lines.index(words) < env.lines.index(env.wait_for("^END", nth).string)
 
 

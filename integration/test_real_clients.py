@@ -60,7 +60,7 @@ def test_a_handler_returns(function: Environment) -> None:
 
     assert (answer.status, answer.json()) == (200, {"do": "nothing", "text": "ü"})
     assert "x-amz-function-error" not in answer.headers
-    assert "loaded" in function.lines
+    function.wait_for("^loaded$")
 
 
 def test_a_handler_raises(function: Environment) -> None:
@@ -95,8 +95,8 @@ def test_a_handler_prints_without_a_newline(function: Environment) -> None:
     assert function.invoke(b'{"do": "print"}').status == 200
     function.invoke(b'{"do": "exit"}')
 
-    assert "no newline" in function.output.text
-    assert "to stderr" in function.output.text
+    function.wait_for("no newline")
+    function.wait_for("to stderr")
 
 
 def test_a_module_is_missing(environment: StartEnvironment) -> None:
