@@ -83,15 +83,19 @@ def test_a_frozen_environment_whose_runtime_is_killed_begins_anew(environment: S
 @pytest.mark.rule("telemetry-api/end-told-with-next-invocation")
 @pytest.mark.parametrize("protocol", ["HTTP", "TCP"])
 def test_what_was_not_told_before_the_freeze_is_told_in_the_next_invocation(
-    subscriber: MakeSubscriber, environment: StartEnvironment, protocol: str
+    subscriber: MakeSubscriber, environment: StartEnvironment, gate: Gate, protocol: str
 ) -> None:
-    told = subscriber(types=["platform"], protocol=protocol)
+    """Nobody says over TCP what has been read: the subscriber ends when it has told."""
+    told = subscriber(types=["platform"], protocol=protocol, then=["next", "next", "next", gate.step, "exit:0"])
     env = environment(extensions={"sub": told.file})
     env.invoke()
     env.wait_until_frozen()
     env.invoke()
     env.wait_until_frozen()
-    assert env.terminate() == 0
+    env.signal(signal.SIGTERM)
+    told.wait_for("platform.report", 2)
+    gate.let_through()
+    assert env.wait() == 0
     told.wait_for_end()
 
     invocation = ["platform.start", "platform.runtimeDone", "platform.report"]
