@@ -186,7 +186,6 @@ class Application:
     async def supervise(self) -> int:
         """Run until the environment has ended; the exit code."""
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._reactor.pump)
             nursery.start_soon(self._environment.watch_time)
             if self._throttle is not None:
                 nursery.start_soon(self._throttle.run)
@@ -195,6 +194,8 @@ class Application:
             await nursery.start(self._watching.run)
             await nursery.start(self._watch_signals)
             self._environment.dispatch(EnvironmentStarted())
+            # Whoever asks from now on finds Init begun: before that nobody could tell whether we are ready.
+            nursery.start_soon(self._reactor.pump)
             nursery.start_soon(self._backlog.run)
             nursery.start_soon(self._shut_down)
             if self._once is not None:
