@@ -30,7 +30,7 @@ DESCRIBE = """
 grep -E '^(Uid|Gid|Groups|NoNewPrivs|CapEff):' /proc/self/status | tr '\\t\\n' '  '
 echo
 echo files $(ulimit -Sn) $(ulimit -Hn)
-echo to a file of its own > /tmp/limits-of-$$ && rm /tmp/limits-of-$$ && echo wrote to /tmp
+file=$(mktemp) && echo to a file of its own > "$file" && rm "$file" && echo wrote to /tmp
 echo to standard error > /dev/stderr
 printf '\\245\\132\\000\\001\\000\\000\\000\\006framed' > /dev/fd/$_LAMBDA_TELEMETRY_LOG_FD
 exec sleep infinity

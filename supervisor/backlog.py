@@ -133,7 +133,8 @@ class Backlog:
                 await self._changed.wait()
 
     async def close(self) -> None:
-        """The environment has ended: tell of what was not run, unless a store keeps it."""
+        """The environment has ended: accept nothing more, and tell of what was not run, unless a store keeps it."""
+        self.is_closed = True
         if not self._journal.is_durable:
             for accepted in self._line.end():
                 self._end(accepted, Condition.EVENT_AGE_EXCEEDED, None)
