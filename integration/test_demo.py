@@ -28,7 +28,9 @@ ESSENTIAL = (
     r"^   X-Amz-Function-Error: Unhandled$",
     r'^   \{"errorMessage": "\'name\'", "errorType": "KeyError", ',
     r"^   \| REPORT RequestId: ",
-    r"^4\. Shutdown",
+    r"^4\. Metrics",
+    r'^   lambda_invocations_total\{outcome="success"\} 1\.0$',
+    r"^5\. Shutdown",
     r"^The supervisor has ended with exit code 0\.$",
 )
 """In this order, with whatever in between."""
@@ -53,7 +55,7 @@ def test_the_demo_shows_a_whole_life(tmp_path: Path, place: Sequence[str]) -> No
         rest = iter(result.stdout.splitlines())
         missing = [pattern for pattern in ESSENTIAL if not any(re.search(pattern, line) for line in rest)]
         assert not missing, result.stdout
-        end = result.stdout.partition("4. Shutdown")[2]
+        end = result.stdout.partition("5. Shutdown")[2]
         assert "invocation-counter: 2 invocations until spindown" in end
         assert re.search(r'event-printer: \{"eventType":"SHUTDOWN",.*"shutdownReason":"spindown"\}', end)
         assert namespaces.processes() == []

@@ -16,6 +16,7 @@ OPTIONS = [
 ]
 RUNTIME = ["python", "-m", "awslambdaric", "handler.greet"]
 SETTINGS = {"AWS_LAMBDA_FUNCTION_NAME": "greeter", "AWS_LAMBDA_FUNCTION_TIMEOUT": "10"}
+SHOWN_METRICS = r"^lambda_(invocations|billed|init|duration).*(total|sum).* .*[1-9]"
 SHOWN_HEADERS = ("x-amzn-RequestId", "X-Amz-Executed-Version", "X-Amz-Function-Error")
 
 
@@ -75,11 +76,21 @@ def invoke(address: str, event: object) -> None:
     say()
 
 
+def scrape(url: str) -> None:
+    say(f"$ curl {url} | grep -E '{SHOWN_METRICS}'")
+    with urllib.request.urlopen(url) as response:
+        for line in response.read().decode().splitlines():
+            if re.match(SHOWN_METRICS, line):
+                say(line)
+    say()
+
+
 def main() -> int:
     caption("1. Init: the extensions are started and register, then the runtime loads handler.py.")
     supervisor = Supervisor()
     try:
         address = supervisor.show_until(r"The function is invoked at (\S+)$")
+        metrics = supervisor.show_until(r"Metrics are at (\S+)$")
         supervisor.show_until(r"^EXTENSION\tName: invocation-counter")
 
         caption(
@@ -92,7 +103,10 @@ def main() -> int:
         invoke(address, {})
         supervisor.show_until("^REPORT")
 
-        caption("4. Shutdown: SIGTERM, as from `docker stop`. The runtime ends first, then the extensions are told.")
+        caption("4. Metrics: what Prometheus would scrape; the page has many more.")
+        scrape(metrics)
+
+        caption("5. Shutdown: SIGTERM, as from `docker stop`. The runtime ends first, then the extensions are told.")
         say(f"$ kill -TERM {supervisor.process.pid}")
         supervisor.process.terminate()
         exit_code = supervisor.show_the_end()
