@@ -1,4 +1,4 @@
-"""The service behind the callers' port: the Invoke API."""
+"""The Invoke API, on the callers' port: synchronous invocations, Events, dry runs."""
 
 from supervisor.api import invoke_api
 from supervisor.api.http import Response
@@ -9,7 +9,6 @@ from supervisor.function import Function
 from supervisor.lifecycle.endings import SHUT_DOWN
 from supervisor.lifecycle.invocation import Invocation, Outcome
 from supervisor.system.http_exchange import Exchange
-from supervisor.system.identifiers import new_trace_id, new_uuid
 from supervisor.telemetry.tail import LogTail
 
 
@@ -51,17 +50,12 @@ class CallerService:
             invoke_api.EVENT_BYTES if invoke_api.is_event(request, target) else invoke_api.REQUEST_BYTES
         )
 
-    def finish(self, exchange: Exchange) -> None:
-        """The whole request is in, or it is too large to be kept."""
-        fresh = invoke_api.Identifiers(new_uuid(), new_uuid(), new_trace_id())
-        try:
-            self._invoke(exchange, fresh)
-        except ProtocolError as error:
-            exchange.answer(invoke_api.refused(error, fresh.request_id))
+    def invoke(self, exchange: Exchange, fresh: invoke_api.Identifiers) -> None:
+        """The whole request is in: run the function, now or when nobody waits, and answer.
 
-    def _invoke(self, exchange: Exchange, fresh: invoke_api.Identifiers) -> None:
-        if exchange.oversized:
-            raise invoke_api.too_large(exchange.body_limit)
+        Raises:
+            ProtocolError: The request is refused; nothing has happened.
+        """
         function, request, target = self._function, exchange.request, exchange.context
         assert isinstance(target, invoke_api.Target)
         invocation = invoke_api.parse(request, target, function, fresh, raw_payload=self._raw_payload)
@@ -89,6 +83,3 @@ class CallerService:
                 exchange.answer(invoke_api.refused(invoke_api.not_kept(), invocation.request_id))
 
         self._backlog.accept(invocation, answer)
-
-    def abandon(self, exchange: Exchange) -> None:
-        """The caller went away. What it asked for runs on, as on Lambda; its answer finds nobody."""

@@ -1,4 +1,4 @@
-"""The service behind the paths of InvokeWithResponseStream, on the callers' port."""
+"""InvokeWithResponseStream, on the callers' port."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,6 @@ from supervisor.lifecycle.endings import SHUT_DOWN
 from supervisor.lifecycle.invocation import FunctionResponse, Invocation, Outcome, Payload, Unavailable
 from supervisor.system.http_exchange import Exchange
 from supervisor.system.http_stream import AnswerStream
-from supervisor.system.identifiers import new_trace_id, new_uuid
 from supervisor.telemetry.tail import LogTail
 
 
@@ -51,17 +50,12 @@ class StreamService:
         exchange.context = target
         exchange.body_limit = invoke_api.REQUEST_BYTES
 
-    def finish(self, exchange: Exchange) -> None:
-        """The whole request is in, or it is too large to be kept."""
-        fresh = invoke_api.Identifiers(new_uuid(), new_uuid(), new_trace_id())
-        try:
-            self._invoke(exchange, fresh)
-        except ProtocolError as error:
-            exchange.answer(invoke_api.refused(error, fresh.request_id))
+    def invoke(self, exchange: Exchange, fresh: invoke_api.Identifiers) -> None:
+        """The whole request is in: run the function, and send its response as it comes.
 
-    def _invoke(self, exchange: Exchange, fresh: invoke_api.Identifiers) -> None:
-        if exchange.oversized:
-            raise invoke_api.too_large(exchange.body_limit)
+        Raises:
+            ProtocolError: The request is refused; nothing has happened.
+        """
         function, request, target = self._function, exchange.request, exchange.context
         assert isinstance(target, invoke_api.Target)
         invocation = stream_api.parse(request, target, function, fresh, raw_payload=self._raw_payload)
@@ -72,9 +66,6 @@ class StreamService:
             raise ProtocolError(500, "ServiceException", SHUT_DOWN)
         else:
             self._environment.invoke(invocation, caller.answer, caller.read_along)
-
-    def abandon(self, exchange: Exchange) -> None:
-        """The caller went away. The function is not disturbed: its stream runs dry (AWS: Response streaming)."""
 
 
 class StreamCaller(AnswerSink):
