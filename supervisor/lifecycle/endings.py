@@ -133,6 +133,8 @@ def request_shutdown(state: State, now: float, reason: ShutdownReason) -> Effect
         state.phase = Phase.SHUTDOWN
     elif state.phase is not Phase.ENDED:
         failure = Failure(Ending(Status.FAILURE, Fault.SANDBOX_FAILURE), SHUT_DOWN)
+        if state.restore_started is not None:
+            yield from restore.report(state, now, failure.ending)
         yield from _cut_invocation_off(state, now, failure)
         yield from shutdown.begin(state, now, reason, Phase.SHUTDOWN)
 

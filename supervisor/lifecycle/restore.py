@@ -48,11 +48,12 @@ def next_step(state: State) -> Callable[[State, float], Effects] | None:
 
 def _succeed(state: State, now: float) -> Effects:
     del state.timers[Timer.RESTORE]
-    yield from _report(state, now, Ending())
+    yield from report(state, now, Ending())
     ready.begin(state, now)
 
 
-def _report(state: State, now: float, ending: Ending) -> Effects:
+def report(state: State, now: float, ending: Ending) -> Effects:
+    """Say how the restore under way ended."""
     assert state.restore_started is not None
     state.restore_duration = now - state.restore_started
     state.restore_started = None
@@ -66,7 +67,7 @@ def fail(state: State, now: float, failure: Failure) -> Effects:
     (AWS: API reference, Invoke, `SnapStartException` and `SnapStartTimeoutException`.)
     """
     state.fresh = True
-    yield from _report(state, now, failure.ending)
+    yield from report(state, now, failure.ending)
     if failure.ending.status is Status.TIMEOUT:
         outcome = Unavailable(TOO_SLOW, 408, "SnapStartTimeoutException")
     else:

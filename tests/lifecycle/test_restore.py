@@ -39,6 +39,7 @@ from supervisor.lifecycle.milestones import (
     RestoreStarted,
     ShutdownStarted,
     Span,
+    Status,
 )
 from supervisor.lifecycle.states import Phase, ShutdownReason
 from tests.lifecycle.story import SUCCESS, TIMED_OUT, Story, cold, error, respond
@@ -213,10 +214,18 @@ def test_a_runtime_that_has_given_up_waiting_for_its_restore_is_told_nothing() -
     assert story.tell(InvocationArrived(FIRST)) == (Phase.RESTORE, [RestoreStarted()])
 
 
-def test_a_shutdown_during_a_restore_refuses_those_who_wait() -> None:
+@pytest.mark.rule("lifecycle/sigterm-during-restore")
+def test_a_shutdown_during_a_restore_refuses_those_who_wait_and_reports_it() -> None:
     story = restoring()
+    cut_off = Ending(Status.FAILURE, "Sandbox.Failure")
 
-    phase, effects = story.tell(ShutdownRequested())
-
-    shut_down = Unavailable("The execution environment was shut down")
-    assert (phase, effects[0]) == (Phase.SHUTDOWN, AnswerCaller(FIRST, shut_down))
+    assert story.tell(ShutdownRequested(), at=10.25) == (
+        Phase.SHUTDOWN,
+        [
+            AnswerCaller(FIRST, Unavailable("The execution environment was shut down")),
+            RestoreRuntimeDone(cut_off),
+            RestoreReported(cut_off, 0.25),
+            ShutdownStarted(ShutdownReason.SPINDOWN),
+            KillRuntime(),
+        ],
+    )
