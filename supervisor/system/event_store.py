@@ -6,7 +6,7 @@ milliseconds and a megabyte, so it is imported when there is a folder.
 
 import os
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from supervisor.asynchronous.policy import Accepted
 from supervisor.lifecycle.invocation import Invocation
@@ -126,14 +126,24 @@ class EventStore:
             raise OSError(f"cannot keep accepted invocations in {self._path}: {reason}") from None
 
     def read(self) -> tuple[list[Accepted], list[Record]]:
-        """Everything that is kept, the accepted invocations in the order in which they came."""
+        """Everything that is kept, the accepted invocations in the order in which they came.
+
+        Raises:
+            OSError: The database is damaged.
+        """
         accepted = [
             Accepted(key, Invocation(request_id, payload, arn, trace_id=trace_id, tenant_id=tenant_id), *rest)
-            for key, request_id, payload, arn, trace_id, tenant_id, *rest in self._database.execute(
-                "SELECT * FROM accepted ORDER BY rowid"
-            )
+            for key, request_id, payload, arn, trace_id, tenant_id, *rest in self._rows("accepted")
         ]
-        return accepted, [Record(*row) for row in self._database.execute("SELECT * FROM record ORDER BY rowid")]
+        return accepted, [Record(*row) for row in self._rows("record")]
+
+    def _rows(self, table: str) -> list[Any]:
+        import sqlite3
+
+        try:
+            return self._database.execute(f"SELECT * FROM {table} ORDER BY rowid").fetchall()
+        except sqlite3.Error as error:
+            raise OSError(f"cannot read accepted invocations from {self._path}: {error}") from None
 
     def commit(self, changes: Iterable[Change]) -> None:
         """Make all of *changes* at once; they are on the disk when this returns.

@@ -89,6 +89,20 @@ def test_a_file_that_is_no_database_is_said_and_left_alone(tmp_path: Path) -> No
     assert tmp_path.joinpath(FILE).read_bytes() == b"something else" * 100
 
 
+def test_a_damaged_database_is_said(tmp_path: Path) -> None:
+    with closing(EventStore(str(tmp_path))) as store:
+        store.commit([put(accepted(str(number), attempts=number)) for number in range(100)])
+    file = tmp_path / FILE
+    page = 4096
+    file.write_bytes(file.read_bytes()[:page] + b"\xff" * (file.stat().st_size - page))
+
+    with (
+        closing(EventStore(str(tmp_path))) as store,
+        pytest.raises(OSError, match=r"^cannot read .* from .*events\.sqlite3: database disk image is malformed$"),
+    ):
+        store.read()
+
+
 def test_a_file_of_another_version_is_said(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / FILE)) as database:
         database.execute("PRAGMA user_version = 7")
