@@ -159,11 +159,11 @@ def head_of(stream: BinaryIO) -> tuple[str, dict[str, str]]:
 
 
 def headers_of(stream: BinaryIO) -> dict[str, str]:
-    """Lines up to an empty one."""
-    headers = {}
+    """Lines up to an empty one; the values of a repeated name with a comma between them."""
+    headers: dict[str, str] = {}
     while line := stream.readline().decode("latin-1").strip():
         name, _, value = line.partition(": ")
-        headers[name.lower()] = value
+        headers[name.lower()] = ", ".join(filter(None, (headers.get(name.lower()), value)))
     return headers
 
 
@@ -183,6 +183,17 @@ def test_every_header_is_kept_but_those_of_the_connection(wire: Wire) -> None:
     assert status.startswith("HTTP/1.1 299")
     assert (answered["x-answer"], answered["content-length"]) == ("a b", "2")
     assert "keep-alive" not in answered
+
+
+def test_a_header_that_comes_twice_passes_twice_both_ways(wire: Wire) -> None:
+    runtime, answer = wire.connect()
+    runtime.sendall(request_bytes("GET", NEXT, {"X-Own": "1\r\nx-own: 2\r\nX-Own: 3"}))
+    platform, asked = wire.accept()
+    _, received = head_of(asked)
+    platform.sendall(b"HTTP/1.1 200 OK\r\nX-Answer: a\r\nX-Answer: b\r\nContent-Length: 0\r\n\r\n")
+    _, answered = head_of(answer)
+
+    assert (received["x-own"], answered["x-answer"]) == ("1, 2, 3", "a, b")
 
 
 @pytest.mark.parametrize(

@@ -35,11 +35,6 @@ HOP_BY_HOP: Final = frozenset(
 """What concerns one connection only (RFC 9110, 7.6.1). `Trailer` does not: the trailers themselves are passed on."""
 
 
-_ERROR_TRAILERS: Final = "Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body"
-"""Every runtime client announces both (AWS: Custom runtimes, response streaming), Node.js in a line for each, of which
-our reader keeps the first."""
-
-
 class Platform(NamedTuple):
     """What `AWS_LAMBDA_RUNTIME_API` names: HOST:PORT, and with some emulators a path that comes before every other."""
 
@@ -90,11 +85,8 @@ class Upstream:
 
         host, port, prefix = self._platform
         headers = [("Host", f"{host}:{port}")]
-        headers += [(name, value) for name, value in request.headers.items() if name not in HOP_BY_HOP]
-        headers = [
-            (name, _ERROR_TRAILERS if name == "trailer" and value in _ERROR_TRAILERS else value)
-            for name, value in headers
-        ]
+        sent = (*request.headers.items(), *request.further_headers)
+        headers += [(name, value) for name, value in sent if name not in HOP_BY_HOP]
         if body is not None and "content-length" not in request.headers:
             headers.append(("Transfer-Encoding", "chunked"))
         target = f"{prefix}{request.path}{'?' if request.query else ''}{request.query}"
