@@ -15,6 +15,7 @@ from integration.conftest import StartEnvironment
 from integration.environments import Environment, Setup, running
 from integration.http_calls import Answer, Port
 from integration.peers import RuntimePlayer, StreamedResponse, request_id_of
+from integration.processes import wait_until
 
 PORT = 8090
 PRELUDE_TYPE = {"Content-Type": "application/vnd.awslambda.http-integration-response"}
@@ -150,7 +151,10 @@ def test_a_request_of_more_than_six_megabytes_is_refused(buffered: Environment) 
 def test_a_full_line_is_too_many_requests(environment: StartEnvironment) -> None:
     env = environment(["pause"], options=[*options("BUFFERED"), "--queue-size", "0"])
     runtime = RuntimePlayer(env)
-    poll, call = runtime.start_next(), env.start_invoke()
+    poll = runtime.start_next()
+    # In Init the line would be full already.
+    wait_until(lambda: env.port(9464).request("GET", "/health/ready").status == 200, lambda: env.output.text)
+    call = env.start_invoke()
     invocation = poll.result()
     answer = env.port(PORT).request("GET", "/")
     runtime.respond(invocation)

@@ -2,11 +2,13 @@
 
 import json
 import sys
+from pathlib import Path
 
 import pytest
 
 from integration.conftest import StartEnvironment
 from integration.environments import Environment
+from integration.processes import wait_until
 from integration.subscribers import MakeSubscriber
 
 SNAP_START = ("--init", "snap-start")
@@ -18,6 +20,12 @@ PLATFORM_LINES = ("INIT_START", "INIT_REPORT", "RESTORE_START", "RESTORE_REPORT"
 
 def platform_lines(env: Environment) -> list[str]:
     return [line.split()[0] for line in env.lines if line.split()[0] in PLATFORM_LINES]
+
+
+def wait_for_text(file: Path) -> str:
+    """What is written in *file*, as soon as that is something."""
+    wait_until(lambda: file.exists() and file.stat().st_size > 0, lambda: f"{file} is empty")
+    return file.read_text()
 
 
 @pytest.mark.rule("lifecycle/restore-before-first-invocation")
@@ -80,6 +88,34 @@ def test_a_runtime_that_fails_after_the_restore_refuses_its_caller_and_is_starte
     assert (succeeded.status, succeeded.body) == (200, b"2")
     env.wait_for(r"^RESTORE_REPORT .*\tStatus: error\tError Type: Runtime.AfterRestoreError$")
     env.wait_for("^INIT_START", nth=2)
+
+
+@pytest.mark.rule("invoke-api/event-retries")
+def test_an_event_whose_restore_fails_again_and_again_is_given_up(
+    environment: StartEnvironment, tmp_path: Path
+) -> None:
+    places = ("--event-retry-waits", "0", "--event-on-failure", str(tmp_path / "failures"))
+    env = environment(["restore", "exit:3"], options=[*SNAP_START, *places])
+
+    env.invoke(b"1", {"X-Amz-Invocation-Type": "Event"})
+
+    record = json.loads(wait_for_text(tmp_path / "failures"))
+    context = record["requestContext"]
+    assert (context["condition"], context["approximateInvokeCount"]) == ("RetriesExhausted", 3)
+    assert record["responsePayload"]["errorType"] == "SnapStartException"
+
+
+@pytest.mark.rule("invoke-api/url-function-error")
+@pytest.mark.parametrize("mode", ["BUFFERED", "RESPONSE_STREAM"])
+def test_a_browser_is_told_of_a_restore_that_fails_as_of_any_failure_of_the_function(
+    environment: StartEnvironment, mode: str
+) -> None:
+    address = ("--function-url-address", "127.0.0.1:8090", "--function-url-invoke-mode", mode)
+    env = environment(["restore", "exit:3"], options=[*SNAP_START, *address])
+
+    answer = env.port(8090).request("GET", "/")
+
+    assert (answer.status, answer.body) == (502, b"Internal Server Error")
 
 
 @pytest.mark.rule("runtime-api/restore-is-optional")

@@ -185,7 +185,7 @@ class Backlog:
             try:
                 self._environment.invoke(invocation, answer)
             except ProtocolError as error:
-                answer(Unavailable(error.message))
+                answer(Unavailable(error.message, error.http_status, error.error_type))
 
         self._environment.when_idle(begin)
         await ended.wait()

@@ -6,9 +6,9 @@ an event and its effects. Nothing here is global: a supervisor may run several e
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol, get_args
+from typing import Protocol, get_args
 
-from supervisor.errors import ProtocolError
+from supervisor.errors import TOO_MANY_REQUESTS, ProtocolError
 from supervisor.lifecycle import effects as order
 from supervisor.lifecycle.diagnoses import Diagnosis
 from supervisor.lifecycle.effects import Effect
@@ -39,9 +39,6 @@ Answer = Callable[[Outcome], None]
 
 Observer = Callable[[Event, Sequence[Effect], float], None]
 """Gets an event that was not refused, what follows from it, and the moment, on the lifecycle's clock."""
-
-
-_TOO_MANY_REQUESTS: Final = 429
 
 
 class Sink(Protocol):
@@ -159,7 +156,7 @@ class Environment:
         try:
             self._decide(InvocationArrived(invocation))
         except ProtocolError as error:
-            self.throttles += error.http_status == _TOO_MANY_REQUESTS
+            self.throttles += error.http_status == TOO_MANY_REQUESTS
             raise
         self._callers[invocation] = answer
         if read_along is not None:

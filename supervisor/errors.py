@@ -4,6 +4,7 @@
     ├── UsageError        the person who starts the supervisor gave a wrong option, variable or command: exit code 2
     ├── LayerError        a layer cannot be used, and nothing of it was: exit code 1
     ├── ProtocolError     a peer or a caller asked for something that is refused: answered, the environment lives on
+    │   └── NameTakenError    by lifecycle.extensions, with what a person is told of it
     └── ExperimentError   extensions cannot be compared: exit code 1
 
 A `Fault` is no exception: it is the name under which a failed invocation or a failed init is reported.
@@ -12,6 +13,12 @@ A `Fault` is no exception: it is the name under which a failed invocation or a f
 import re
 from enum import StrEnum
 from typing import Final
+
+TOO_MANY_REQUESTS: Final = 429
+"""The status of who is throttled (AWS: API reference, Invoke)."""
+
+SERVICE_ERRORS: Final = 500
+"""From this status on it is the service's fault."""
 
 
 class SupervisorError(Exception):

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, unquote
 
 from supervisor.api.http import JSON, NOT_FOUND, Headers, Request, Response, method_not_allowed
 from supervisor.api.json_text import is_json
-from supervisor.errors import ProtocolError
+from supervisor.errors import SERVICE_ERRORS, ProtocolError
 from supervisor.function import Function
 from supervisor.lifecycle.invocation import (
     FunctionResponse,
@@ -46,9 +46,6 @@ _TENANT: Final = re.compile(r"[a-zA-Z0-9._:/=+\-@ ]{1,256}")
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 _CONTROL_CHARACTERS: Final = dict.fromkeys((*range(32), 127), " ")
-
-_SERVICE_ERRORS: Final = 500
-"""From this status on it is the service's fault."""
 
 _CAPITAL_MESSAGE: Final = frozenset({"ServiceException", "SnapStartException", "SnapStartTimeoutException"})
 """The exceptions whose text stands under `Message`, not `message` (the service's API model)."""
@@ -246,7 +243,7 @@ def dry_run(request_id: str) -> Response:
 def refused(error: ProtocolError, request_id: str) -> Response:
     """Answer a refused request in the form of the service's exceptions."""
     key = "Message" if error.error_type in _CAPITAL_MESSAGE else "message"
-    body = {"Type": "User" if error.http_status < _SERVICE_ERRORS else "Service", key: error.message}
+    body = {"Type": "User" if error.http_status < SERVICE_ERRORS else "Service", key: error.message}
     headers: Headers = (JSON, ("x-amzn-ErrorType", error.error_type), ("x-amzn-RequestId", request_id))
     if error.error_type == "TooManyRequestsException":
         body["Reason"] = "ReservedFunctionConcurrentInvocationLimitExceeded"

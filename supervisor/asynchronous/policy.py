@@ -101,6 +101,6 @@ def after_attempt(accepted: Accepted, outcome: Outcome, now: float, policy: Poli
 
 def _is_setback(outcome: Outcome) -> bool:
     """Whether the function is not to blame: there was no room for the invocation, or the environment ended under it."""
-    return isinstance(outcome, Unavailable) or (
-        isinstance(outcome, PlatformError) and outcome.error_type == Fault.SANDBOX_FAILURE
-    )
+    if isinstance(outcome, Unavailable):
+        return outcome.is_setback
+    return isinstance(outcome, PlatformError) and outcome.error_type == Fault.SANDBOX_FAILURE

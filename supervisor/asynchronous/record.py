@@ -13,6 +13,9 @@ from supervisor.lifecycle.invocation import FunctionResponse, Outcome, Payload, 
 
 VERSION: Final = "1.0"
 
+_ANSWERED: Final = 200
+"""The status of an invocation, also of one that the function failed."""
+
 _UNHANDLED: Final = "Unhandled"
 _QUALIFIED: Final = 8
 """The parts of an ARN that names a version or an alias."""
@@ -33,7 +36,7 @@ def render(accepted: Accepted, condition: Condition, outcome: Outcome | None, fu
         ("requestContext", _json(request_context)),
         ("requestPayload", _document(accepted.invocation.payload)),
     ]
-    if outcome is not None and not isinstance(outcome, Unavailable):
+    if outcome is not None and not (isinstance(outcome, Unavailable) and outcome.is_setback):
         parts += [
             ("responseContext", _json(_response_context(outcome, function.version))),
             ("responsePayload", _response_payload(outcome)),
@@ -42,14 +45,14 @@ def render(accepted: Accepted, condition: Condition, outcome: Outcome | None, fu
 
 
 def _response_context(outcome: Outcome, version: str) -> dict[str, object]:
-    context: dict[str, object] = {"statusCode": 200, "executedVersion": version}
+    status = outcome.http_status if isinstance(outcome, Unavailable) else _ANSWERED
+    context: dict[str, object] = {"statusCode": status, "executedVersion": version}
     succeeded = isinstance(outcome, FunctionResponse) and outcome.is_whole
     return context if succeeded else {**context, "functionError": _UNHANDLED}
 
 
 def _response_payload(outcome: Outcome) -> bytes:
-    assert not isinstance(outcome, Unavailable)
-    if isinstance(outcome, PlatformError):
+    if isinstance(outcome, PlatformError | Unavailable):
         return _json({"errorType": outcome.error_type, "errorMessage": outcome.message})
     return _document(outcome.payload)
 

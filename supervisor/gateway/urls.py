@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from supervisor.api import function_url, http_prelude
+from supervisor.api import function_url, http_prelude, invoke_api
 from supervisor.api.function_url import Arrival, MalformedResponseError, Url
 from supervisor.api.http import JSON, Response
 from supervisor.environment import Environment, Sink
@@ -152,8 +152,8 @@ def _named(response: Response, request_id: str) -> Response:
 
 
 def _failed(outcome: Outcome) -> Response:
-    if isinstance(outcome, Unavailable):
-        return function_url.refused(ProtocolError(500, "ServiceException", outcome.message))
+    if isinstance(outcome, Unavailable) and outcome.is_setback:
+        return function_url.refused(invoke_api.refusal_of(outcome))
     return function_url.FAILED
 
 

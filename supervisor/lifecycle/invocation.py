@@ -1,5 +1,6 @@
 """One invocation as it travels: what the caller sent, and what the caller gets."""
 
+from supervisor.errors import SERVICE_ERRORS, TOO_MANY_REQUESTS
 from supervisor.values import frozen
 
 Payload = bytes | bytearray | memoryview
@@ -80,6 +81,11 @@ class Unavailable:
     message: str
     http_status: int = 500
     error_type: str = "ServiceException"
+
+    @property
+    def is_setback(self) -> bool:
+        """Whether the function is not to blame (AWS: Asynchronous invocation, "Error handling")."""
+        return self.http_status == TOO_MANY_REQUESTS or self.http_status >= SERVICE_ERRORS
 
 
 Outcome = FunctionResponse | FunctionError | PlatformError | Unavailable

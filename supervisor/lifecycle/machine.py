@@ -7,7 +7,7 @@ found after every event by `_next_step`, until nothing follows any more.
 from collections.abc import Callable
 from typing import assert_never
 
-from supervisor.errors import ProtocolError
+from supervisor.errors import TOO_MANY_REQUESTS, ProtocolError
 from supervisor.lifecycle import endings, extensions, init, invoke, restore, runtime, shutdown, uploads
 from supervisor.lifecycle import events as e
 from supervisor.lifecycle.effects import Effect
@@ -173,7 +173,7 @@ def _arrived(state: State, now: float, invocation: Invocation) -> Effects:
         raise ProtocolError(500, "ServiceException", endings.SHUT_DOWN)
     busy = state.phase not in (Phase.READY, Phase.COLD)
     if busy and len(state.queue) >= state.settings.queue_size:
-        raise ProtocolError(429, "TooManyRequestsException", "Rate Exceeded.")
+        raise ProtocolError(TOO_MANY_REQUESTS, "TooManyRequestsException", "Rate Exceeded.")
     state.queue.append(Waiting(invocation, now))
     yield from ()
 

@@ -23,7 +23,10 @@ BROKEN_OFF = FunctionResponse(b"{", stream_error=StreamError("Function.Broken", 
 TIMEOUT = PlatformError(Fault.SANDBOX_TIMEDOUT, "Task timed out")
 CRASH = PlatformError(Fault.RUNTIME_EXIT_ERROR, "exit status 1")
 CUT_OFF = PlatformError(Fault.SANDBOX_FAILURE, "The execution environment was shut down")
-THROTTLED = Unavailable("Rate Exceeded.")
+THROTTLED = Unavailable("Rate Exceeded.", 429, "TooManyRequestsException")
+ENDING = Unavailable("The execution environment was shut down")
+NOT_RESTORED = Unavailable("Runtime.ExitError: Runtime exited", 400, "SnapStartException")
+RESTORED_TOO_SLOWLY = Unavailable("not restored within 10 seconds", 408, "SnapStartTimeoutException")
 
 DEFAULT = Policy()
 
@@ -50,7 +53,7 @@ def test_a_response_is_the_end() -> None:
 
 
 @pytest.mark.rule("invoke-api/event-retries")
-@pytest.mark.parametrize("failure", [FAILURE, BROKEN_OFF, TIMEOUT, CRASH])
+@pytest.mark.parametrize("failure", [FAILURE, BROKEN_OFF, TIMEOUT, CRASH, NOT_RESTORED, RESTORED_TOO_SLOWLY])
 def test_whatever_the_function_fails_is_tried_twice_more_after_one_and_two_minutes(failure: Outcome) -> None:
     assert after(failure, failure, failure) == [60, 120, "RetriesExhausted"]
     assert after(failure, SUCCESS) == [60, "Success"]
@@ -62,7 +65,7 @@ def test_retries_and_their_waits_may_be_chosen() -> None:
 
 
 @pytest.mark.rule("invoke-api/event-setbacks")
-@pytest.mark.parametrize("setback", [THROTTLED, CUT_OFF])
+@pytest.mark.parametrize("setback", [THROTTLED, ENDING, CUT_OFF])
 def test_what_the_platform_fails_waits_longer_each_time_and_is_no_failure_of_the_function(setback: Outcome) -> None:
     assert after(*[setback] * 11) == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
     assert after(setback, setback, FAILURE, setback, FAILURE, FAILURE) == [1, 2, 60, 1, 120, "RetriesExhausted"]

@@ -79,6 +79,13 @@ def test_the_record_of_what_never_ran_has_no_response(outcome: Outcome | None) -
     assert list(told) == ["version", "timestamp", "requestContext", "requestPayload"]
 
 
+def test_the_record_of_a_restore_that_failed_has_its_error() -> None:
+    told = record(Unavailable("too slow", 408, "SnapStartTimeoutException"), condition=Condition.RETRIES_EXHAUSTED)
+
+    assert told["responseContext"] == {"statusCode": 408, "executedVersion": "$LATEST", "functionError": "Unhandled"}
+    assert told["responsePayload"] == {"errorType": "SnapStartTimeoutException", "errorMessage": "too slow"}
+
+
 def test_an_arn_that_names_a_version_is_left_as_it_is() -> None:
     assert b'"functionArn":"%s:live"' % ARN.encode() in rendered(FunctionResponse(b""), arn=f"{ARN}:live")
 
