@@ -70,6 +70,18 @@ def test_an_extension_under_another_name_is_told_at_once_and_who_is_missing_at_t
     )
 
 
+@pytest.mark.rule("extensions-api/taken-name-is-explained")
+def test_an_extension_that_wants_the_name_of_another_is_told_what_is_wrong(environment: StartEnvironment) -> None:
+    """Whichever of the two comes first."""
+    env = environment(extensions={"a": ["register:INVOKE", "next"], "copy": ["register-as:a:INVOKE", "next"]})
+
+    env.wait_for(
+        "^supervisor: An extension was refused the name 'a', under which an external extension has registered already, "
+        r"for INVOKE\. It is the name of a file, and Init waits on for copy\. Lambda-Extension-Name has to be "
+        r"the name of the extension's own file\.$"
+    )
+
+
 def test_an_extension_that_never_asks_is_named_when_the_time_is_up(environment: StartEnvironment) -> None:
     env = environment(extensions={"mute": ["register:INVOKE", "pause"]}, options=["--init-timeout", "2"])
 

@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from supervisor.lifecycle.diagnoses import Diagnosis, ExitedEarly, InvocationHeld, NameUnknown, TimeUp
+from supervisor.lifecycle.diagnoses import Diagnosis, ExitedEarly, InvocationHeld, NameTaken, NameUnknown, TimeUp
 
 
 def text_of(diagnosis: Diagnosis) -> str:
@@ -15,6 +15,8 @@ def text_of(diagnosis: Diagnosis) -> str:
                 f"An extension registered as {name!a}, which is the name of no file: it counts as an internal one, and "
                 f"Init waits on for {_names(missing)}. Lambda-Extension-Name has to be the name of the file."
             )
+        case NameTaken():
+            return _taken(diagnosis)
         case ExitedEarly(name, registered, status):
             early = (
                 "after it had registered and before it asked for its first event"
@@ -37,6 +39,24 @@ def _awaited(time_up: TimeUp) -> str:
     if time_up.runtime:
         parts.append("the runtime, to ask for the next invocation")
     return "; ".join(parts)
+
+
+def _taken(taken: NameTaken) -> str:
+    kind = "an external" if taken.external else "an internal"
+    events = f"for {' and '.join(taken.events)}" if taken.events else "for no event"
+    if not taken.external:
+        advice = "Each needs a name of its own."
+    elif taken.missing:
+        advice = (
+            f"It is the name of a file, and Init waits on for {_names(taken.missing)}. Lambda-Extension-Name has to be "
+            "the name of the extension's own file."
+        )
+    else:
+        advice = "An extension registers once."
+    return (
+        f"An extension was refused the name {taken.name!a}, under which {kind} extension has registered already, "
+        f"{events}. {advice}"
+    )
 
 
 def _names(names: tuple[str, ...]) -> str:

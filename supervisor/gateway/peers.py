@@ -14,6 +14,7 @@ from supervisor.function import Function
 from supervisor.gateway.forwarding import Forwarding
 from supervisor.gateway.throttle import Throttle
 from supervisor.lifecycle.events import Event, ResponseModeRefused, UploadOversized, UploadTruncated
+from supervisor.lifecycle.extensions import NameTakenError
 from supervisor.lifecycle.limits import PAYLOAD_BYTES
 from supervisor.report import Report
 from supervisor.system.clock import Clock
@@ -178,7 +179,11 @@ class PeerService:
     def _register(self, exchange: Exchange) -> None:
         request, function = exchange.request, self._function
         extension_id = new_uuid()
-        self._environment.dispatch(extensions_api.registered(request, extension_id))
+        try:
+            self._environment.dispatch(extensions_api.registered(request, extension_id))
+        except NameTakenError as refusal:
+            self._report.diagnose(refusal.diagnosis)
+            raise
         facts = {
             "functionName": function.name,
             "functionVersion": function.version,

@@ -28,6 +28,19 @@ class NameUnknown:
 
 
 @frozen()
+class NameTaken:
+    """An extension was refused the name under which an *external* or an internal one has registered for *events*.
+
+    *missing* are those that Init waits on for to register: one of them may be among the two.
+    """
+
+    name: str
+    external: bool
+    events: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+@frozen()
 class ExitedEarly:
     """An external extension ended before it had said next for the first time."""
 
@@ -45,4 +58,4 @@ class InvocationHeld:
     total: float
 
 
-Diagnosis = TimeUp | NameUnknown | ExitedEarly | InvocationHeld
+Diagnosis = TimeUp | NameUnknown | NameTaken | ExitedEarly | InvocationHeld

@@ -1,7 +1,7 @@
 """What the extensions' own calls change: register, next, init/error, exit/error."""
 
 from supervisor.errors import Fault, ProtocolError
-from supervisor.lifecycle.diagnoses import NameUnknown
+from supervisor.lifecycle.diagnoses import NameTaken, NameUnknown
 from supervisor.lifecycle.limits import ERROR_GRACE_SECONDS, MAX_EXTENSIONS
 from supervisor.lifecycle.model import Effects, Extension, State
 from supervisor.lifecycle.states import (
@@ -16,6 +16,14 @@ from supervisor.lifecycle.states import (
 _UNKNOWN = "Unknown Lambda-Extension-Identifier"
 
 
+class NameTakenError(ProtocolError):
+    """The refusal of a name that another extension has; *diagnosis* is what a person is told of it."""
+
+    def __init__(self, refusal: ProtocolError, diagnosis: NameTaken) -> None:
+        super().__init__(refusal.http_status, refusal.error_type, refusal.message)
+        self.diagnosis = diagnosis
+
+
 def register(state: State, extension_id: str, name: str, events: tuple[str, ...]) -> Effects:
     """Register an extension: an external one when *name* is that of a file that was launched, else an internal one.
 
@@ -26,7 +34,7 @@ def register(state: State, extension_id: str, name: str, events: tuple[str, ...]
     external = launched is not None and launched.external
     _check_events(events, external=external)
     if launched is not None and external:
-        after = extension_after(launched.state, ExtensionCall.REGISTER, name)
+        after = _after_registration(state, launched)
         extension = launched
     else:
         _check_internal(state, name)
@@ -37,7 +45,18 @@ def register(state: State, extension_id: str, name: str, events: tuple[str, ...]
     extension.events = tuple(dict.fromkeys(events))
     state.identified[extension_id] = extension
     if not external and not state.runtime.launched:
-        yield NameUnknown(name, tuple(other.name for other in state.externals if not other.registered))
+        yield NameUnknown(name, _unregistered(state))
+
+
+def _unregistered(state: State) -> tuple[str, ...]:
+    return tuple(extension.name for extension in state.externals if not extension.registered)
+
+
+def _after_registration(state: State, external: Extension) -> ExtensionState:
+    try:
+        return extension_after(external.state, ExtensionCall.REGISTER, external.name)
+    except ProtocolError as refusal:
+        raise (_taken(state, external, refusal) if external.registered else refusal) from None
 
 
 def _check_events(events: tuple[str, ...], *, external: bool) -> None:
@@ -55,7 +74,13 @@ def _check_internal(state: State, name: str) -> None:
     if len(state.extensions) >= MAX_EXTENSIONS:
         raise _refusal("TooManyExtensions", f"Extension limit ({MAX_EXTENSIONS}) reached")
     if name in state.extensions:
-        raise _refusal("InvalidExtensionState", "Extension with this name already registered")
+        refusal = _refusal("InvalidExtensionState", "Extension with this name already registered")
+        raise _taken(state, state.extensions[name], refusal)
+
+
+def _taken(state: State, holder: Extension, refusal: ProtocolError) -> NameTakenError:
+    diagnosis = NameTaken(holder.name, holder.external, holder.events, _unregistered(state))
+    return NameTakenError(refusal, diagnosis)
 
 
 def polled(state: State, extension_id: str) -> Effects:

@@ -3,7 +3,7 @@
 import pytest
 
 from supervisor.diagnosis import text_of
-from supervisor.lifecycle.diagnoses import Diagnosis, ExitedEarly, InvocationHeld, NameUnknown, TimeUp
+from supervisor.lifecycle.diagnoses import Diagnosis, ExitedEarly, InvocationHeld, NameTaken, NameUnknown, TimeUp
 from supervisor.lifecycle.events import (
     EnvironmentStarted,
     ExtensionExited,
@@ -12,6 +12,7 @@ from supervisor.lifecycle.events import (
     ShutdownRequested,
 )
 from supervisor.lifecycle.exits import ExitStatus
+from supervisor.lifecycle.extensions import NameTakenError
 from supervisor.lifecycle.invocation import Invocation
 from tests.lifecycle.story import Story, invoking, polled, ready, registered, respond
 
@@ -90,6 +91,46 @@ def test_an_internal_extension_of_the_runtime_is_no_mistake() -> None:
     story.tell(registered("a"), registered("inside"))
 
     assert story.diagnoses == []
+
+
+def refused_name(story: Story, name: str) -> tuple[NameTaken, str]:
+    with pytest.raises(NameTakenError) as refusal:
+        story.tell(registered(name))
+    return refusal.value.diagnosis, text_of(refusal.value.diagnosis)
+
+
+def test_an_extension_that_wants_the_name_of_another_is_told_with_who_is_missing() -> None:
+    story = begun("a", "b")
+    story.tell(registered("a", "INVOKE", "SHUTDOWN"))
+
+    assert refused_name(story, "a") == (
+        NameTaken("a", True, ("INVOKE", "SHUTDOWN"), ("b",)),
+        "An extension was refused the name 'a', under which an external extension has registered already, for INVOKE "
+        "and SHUTDOWN. It is the name of a file, and Init waits on for b. Lambda-Extension-Name has to be the name of "
+        "the extension's own file.",
+    )
+
+
+def test_an_extension_that_registers_twice_is_told() -> None:
+    story = begun("a")
+    story.tell(registered("a"), polled("a"))
+
+    assert refused_name(story, "a") == (
+        NameTaken("a", True, (), ()),
+        "An extension was refused the name 'a', under which an external extension has registered already, for no "
+        "event. An extension registers once.",
+    )
+
+
+def test_two_internal_extensions_of_one_name_are_told() -> None:
+    story = begun()
+    story.tell(registered("inside", "INVOKE"))
+
+    assert refused_name(story, "inside") == (
+        NameTaken("inside", False, ("INVOKE",), ()),
+        "An extension was refused the name 'inside', under which an internal extension has registered already, for "
+        "INVOKE. Each needs a name of its own.",
+    )
 
 
 @pytest.mark.parametrize(("status", "words"), [(ExitStatus(), "exit code 0"), (ExitStatus(code=3), "exit status 3")])
