@@ -83,10 +83,11 @@ class Report:
 
     def tell(self, milestone: Milestone) -> None:
         """Report *milestone*."""
-        now = self._clock.now()
         kind = type(milestone)
         if kind in _AFTER_OUTPUT or (kind is RuntimeDone and self._telemetry.is_listening):
             self._drain_output()
+        # Later than the output, which is told first: subscribers see the moments in order.
+        now = self._clock.now()
         if kind in _MEASURED:
             self._measure(kind, now)
         if isinstance(milestone, InitStarted):
