@@ -366,6 +366,23 @@ def test_an_event_that_became_too_old_is_given_up(environment: StartEnvironment,
     assert list(map(facts, records_in(tmp_path / "failures", 1))) == [(waiting, "EventAgeExceeded", 0)]
 
 
+@pytest.mark.rule("invoke-api/event-maximum-age")
+def test_an_event_is_given_up_in_time_also_where_it_never_could_have_run(
+    environment: StartEnvironment, tmp_path: Path
+) -> None:
+    """Nobody is idle in an Init that does not end."""
+    words = [*options(tmp_path, "--event-dir", str(tmp_path / "events")), "--event-maximum-age", "60"]
+    first = environment(["pause"], options=words)
+    waiting = send_event(first)
+    first.terminate()
+    with closing(sqlite3.connect(tmp_path / "events" / "events.sqlite3", isolation_level=None)) as database:
+        database.execute("UPDATE accepted SET accepted_at = accepted_at - 58")
+
+    environment(["pause"], options=[*words, "--init-timeout", "600"])
+
+    assert list(map(facts, records_in(tmp_path / "failures", 1))) == [(waiting, "EventAgeExceeded", 0)]
+
+
 def test_a_record_that_nobody_took_is_delivered_in_the_next_life(environment: StartEnvironment, tmp_path: Path) -> None:
     words = options(tmp_path / "missing", "--event-dir", str(tmp_path / "events"))
     first = environment(options=words)

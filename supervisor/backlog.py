@@ -115,6 +115,7 @@ class Backlog:
             nursery.start_soon(self._journal.run)
             for sender in self._senders.values():
                 nursery.start_soon(sender.run)
+            nursery.start_soon(self._expire)
             while True:
                 await self._attempt_next()
 
@@ -155,13 +156,24 @@ class Backlog:
         await self._next_is_due()
         # Whoever waits for an answer comes first: there is nobody when the environment is idle.
         await self._environment_is_idle()
-        if expired := self._line.expire(self._now()):
+        self._give_up_expired()
+        if (attempt := self._line.next_attempt(self._now())) is not None:
+            # Kept before it begins, so that after a crash the next attempt is known to be another one.
+            await self._journal.written([update(attempt)])
+            await self._attempt(attempt)
+
+    async def _expire(self) -> None:
+        """Give up who becomes too old in time, also while callers wait without a pause."""
+        while True:
+            while (expiry := self._line.next_expiry) is None:
+                await self._changed.wait()
+            await trio.sleep(max(0.0, expiry - self._now()))
+            self._give_up_expired()
+
+    def _give_up_expired(self) -> None:
+        for expired in self._line.expire(self._now()):
             self._end(expired, Condition.EVENT_AGE_EXCEEDED, None)
-            return
-        attempt = self._line.begin()
-        # Kept before it begins, so that after a crash the next attempt is known to be another one.
-        await self._journal.written([update(attempt)])
-        await self._attempt(attempt)
+            self._change()
 
     async def _next_is_due(self) -> None:
         while (due := self._line.next_due) is None or due > self._now():
@@ -182,6 +194,9 @@ class Backlog:
             ended.set()
 
         def begin() -> None:
+            if not self._line.begin(attempt):
+                ended.set()
+                return
             try:
                 self._environment.invoke(invocation, answer)
             except ProtocolError as error:

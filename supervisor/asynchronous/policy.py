@@ -81,22 +81,25 @@ def is_too_old(accepted: Accepted, now: float, policy: Policy) -> bool:
     return now - accepted.accepted_at > policy.maximum_age
 
 
-def after_attempt(accepted: Accepted, outcome: Outcome, now: float, policy: Policy) -> Accepted | Condition:
+def after_attempt(
+    accepted: Accepted, outcome: Outcome, now: float, policy: Policy, *, hurried: bool = False
+) -> Accepted | Condition:
     """What follows from *outcome*: the invocation with its next attempt, or how it has ended.
 
-    An attempt that would come too late is not waited for.
+    An attempt that would come too late is not waited for; when *hurried*, none is waited for.
     """
     if isinstance(outcome, FunctionResponse) and outcome.is_whole:
         return Condition.SUCCESS
     if _is_setback(outcome):
         wait = min(FIRST_SETBACK_SECONDS * 2 ** min(accepted.setbacks, _DOUBLINGS), LONGEST_SETBACK_SECONDS)
-        again = replace(accepted, due=now + wait, setbacks=accepted.setbacks + 1)
+        again = replace(accepted, setbacks=accepted.setbacks + 1)
     elif accepted.failures >= policy.retries:
         return Condition.RETRIES_EXHAUSTED
     else:
         wait = policy.retry_waits[min(accepted.failures, len(policy.retry_waits) - 1)]
-        again = replace(accepted, due=now + wait, failures=accepted.failures + 1, setbacks=0)
-    return Condition.EVENT_AGE_EXCEEDED if is_too_old(again, again.due, policy) else again
+        again = replace(accepted, failures=accepted.failures + 1, setbacks=0)
+    due = now if hurried else now + wait
+    return Condition.EVENT_AGE_EXCEEDED if is_too_old(again, due, policy) else replace(again, due=due)
 
 
 def _is_setback(outcome: Outcome) -> bool:

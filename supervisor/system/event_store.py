@@ -126,22 +126,22 @@ class EventStore:
             raise OSError(f"cannot keep accepted invocations in {self._path}: {reason}") from None
 
     def read(self) -> tuple[list[Accepted], list[Record]]:
-        """Everything that is kept, the accepted invocations in the order in which they came.
+        """Everything that is kept, the oldest first.
 
         Raises:
             OSError: The database is damaged.
         """
         accepted = [
             Accepted(key, Invocation(request_id, payload, arn, trace_id=trace_id, tenant_id=tenant_id), *rest)
-            for key, request_id, payload, arn, trace_id, tenant_id, *rest in self._rows("accepted")
+            for key, request_id, payload, arn, trace_id, tenant_id, *rest in self._rows("accepted", "accepted_at, rowid")
         ]
-        return accepted, [Record(*row) for row in self._rows("record")]
+        return accepted, [Record(*row) for row in self._rows("record", "rowid")]
 
-    def _rows(self, table: str) -> list[Any]:
+    def _rows(self, table: str, order: str) -> list[Any]:
         import sqlite3
 
         try:
-            return self._database.execute(f"SELECT * FROM {table} ORDER BY rowid").fetchall()
+            return self._database.execute(f"SELECT * FROM {table} ORDER BY {order}").fetchall()
         except sqlite3.Error as error:
             raise OSError(f"cannot read accepted invocations from {self._path}: {error}") from None
 
