@@ -23,6 +23,8 @@ from integration.processes import wait_until
 
 EVENT: Final = {"X-Amz-Invocation-Type": "Event"}
 AT_ONCE: Final = ("--event-retry-waits", "0")
+ON_DEMAND: Final = ("--init", "on-demand", "--log-level", "info")
+LISTENING: Final = "The runtime and the extensions call at"
 LIMIT: Final = 1024 * 1024
 
 
@@ -290,6 +292,42 @@ def test_without_a_destination_what_a_shutdown_cannot_wait_for_is_shown(environm
 
     for request_id, attempts in ((under_way, "1 attempt"), (waiting, "0 attempts")):
         env.wait_for(f"The invocation {request_id}, .* is given up after {attempts}: EventAgeExceeded$")
+
+
+ENDS_WHEN_IDLE: Final = (*("--idle-timeout", "0.1", "--idle-action", "exit"), *ON_DEMAND)
+
+
+@pytest.mark.rule("lifecycle/idle-timeout")
+def test_the_end_after_an_idle_timeout_waits_for_accepted_events_and_for_no_retry(
+    environment: StartEnvironment, tmp_path: Path
+) -> None:
+    env = environment(
+        ["next", "error:Function.Broken", "loop"], options=options(tmp_path, *ENDS_WHEN_IDLE), first_line=LISTENING
+    )
+
+    failing = send_event(env)
+
+    assert env.wait() == 0
+    assert list(map(facts, records_in(tmp_path / "successes"))) == [(failing, "Success", 2)]
+
+
+@pytest.mark.rule("lifecycle/idle-timeout")
+def test_the_end_after_an_idle_timeout_does_not_wait_for_events_that_are_kept(
+    environment: StartEnvironment, tmp_path: Path
+) -> None:
+    words = options(tmp_path, "--event-dir", str(tmp_path / "events"))
+    first = environment(
+        ["next", "error:Function.Broken", "loop"], options=[*words, *ENDS_WHEN_IDLE], first_line=LISTENING
+    )
+
+    failing = send_event(first)
+
+    assert first.wait() == 0
+    assert not (tmp_path / "successes").exists()
+    with closing(sqlite3.connect(tmp_path / "events" / "events.sqlite3", isolation_level=None)) as database:
+        database.execute("UPDATE accepted SET due = due - 60")
+    environment(options=words)
+    assert list(map(facts, records_in(tmp_path / "successes", 1))) == [(failing, "Success", 2)]
 
 
 def test_a_shutdown_that_waits_takes_nothing_new_and_can_be_hurried(environment: StartEnvironment) -> None:

@@ -151,6 +151,7 @@ class Application:
             self._processes,
             report,
             close_connections=self._close_peers,
+            unneeded=self._begin_end,
             ended=self._ended.set,
         )
         self._throttle = Throttle(config.stream_bandwidth) if config.stream_bandwidth else None
@@ -199,7 +200,7 @@ class Application:
             nursery.start_soon(self._backlog.run)
             nursery.start_soon(self._shut_down)
             if self._once is not None:
-                self._once.start(self._stop.set)
+                self._once.start(self._begin_end)
             await self._ended.wait()
             await self._backlog.close()
             await self._send_last_answers()
@@ -227,11 +228,16 @@ class Application:
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             task_status.started()
             await anext(signals)
-            self._stop.set()
+            self._begin_end()
             async for number in signals:
                 self._exit_code = EXIT_SIGNAL + number
                 self._drain.cancel()
                 self._environment.dispatch(ShutdownRequested())
+
+    def _begin_end(self) -> None:
+        """Let nothing new in from this moment on, and shut down."""
+        self._backlog.refuse()
+        self._stop.set()
 
     async def _shut_down(self) -> None:
         """When it is time, let accepted Events run first; who is in a hurry comes before that."""

@@ -119,12 +119,15 @@ class Backlog:
             while True:
                 await self._attempt_next()
 
+    def refuse(self) -> None:
+        """Accept nothing new."""
+        self.is_closed = True
+
     async def drain(self, seconds: float) -> None:
-        """Refuse what is new, and run what can be run within *seconds*: retries do not wait any longer.
+        """Run what can be run within *seconds*, when nothing new is accepted: retries do not wait any longer.
 
         What a store keeps is not waited for.
         """
-        self.is_closed = True
         if self._journal.is_durable:
             return
         self._line.hurry(self._now())
@@ -134,8 +137,8 @@ class Backlog:
                 await self._changed.wait()
 
     async def close(self) -> None:
-        """The environment has ended: accept nothing more, and tell of what was not run, unless a store keeps it."""
-        self.is_closed = True
+        """The environment has ended: accept nothing new, and tell of what was not run, unless a store keeps it."""
+        self.refuse()
         if not self._journal.is_durable:
             for accepted in self._line.end():
                 self._end(accepted, Condition.EVENT_AGE_EXCEEDED, None)

@@ -73,19 +73,21 @@ class Environment:
         processes: The processes of this environment.
         report: Where milestones are told.
         close_connections: Closes every connection of the runtime's port.
+        unneeded: Called when nobody has needed the environment for so long that a shutdown should be asked for.
         ended: Called once, when the environment is over.
 
     Attributes:
         throttles: How many invocations were refused because the line was full.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- what it calls has a name
         self,
         settings: Settings,
         processes: Processes,
         report: Report,
         *,
         close_connections: Callable[[], None],
+        unneeded: Callable[[], None],
         ended: Callable[[], None],
     ) -> None:
         self._clock = Clock()
@@ -121,6 +123,7 @@ class Environment:
             order.DismissExtension: lambda dismiss: report.deliver(processes.killer(dismiss.name)),
             **dict.fromkeys(get_args(Diagnosis), report.diagnose),
             order.ClearEnvironment: lambda _: self._clear(),
+            order.RequestShutdown: lambda _: unneeded(),
             order.EndEnvironment: lambda _: ended(),
         }
 

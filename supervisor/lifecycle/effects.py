@@ -113,6 +113,11 @@ class ClearEnvironment:
 
 
 @frozen()
+class RequestShutdown:
+    """Nobody needs the environment any more: let `ShutdownRequested` come as soon as nothing is left to run in it."""
+
+
+@frozen()
 class EndEnvironment:
     """The environment is over; nothing follows."""
 
@@ -134,6 +139,7 @@ Effect = (
     | KillExtension
     | DismissExtension
     | ClearEnvironment
+    | RequestShutdown
     | EndEnvironment
     | Milestone
     | Diagnosis

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from supervisor.errors import Fault
 from supervisor.lifecycle import init, invoke, ready, restore, shutdown, uploads
 from supervisor.lifecycle.diagnoses import ExitedEarly, TimeUp
-from supervisor.lifecycle.effects import AnswerCaller, CutAnswer, KillExtension
+from supervisor.lifecycle.effects import AnswerCaller, CutAnswer, KillExtension, RequestShutdown
 from supervisor.lifecycle.exits import CLEAN_EXIT, ExitStatus
 from supervisor.lifecycle.invocation import Unavailable
 from supervisor.lifecycle.milestones import Ending, InitRuntimeDone, InvocationStarted, Status
@@ -102,9 +102,12 @@ def _time_out(state: State, now: float) -> Effects:
 
 def _spin_down(state: State, now: float) -> Effects:
     """Nobody has needed the environment for so long that it goes; who needs one again gets a fresh one, or none."""
-    state.fresh = True
-    phase = Phase.SHUTDOWN if state.settings.ends_when_idle else Phase.RESET
-    yield from shutdown.begin(state, now, ShutdownReason.SPINDOWN, phase)
+    if state.settings.ends_when_idle:
+        # Accepted invocations may wait for another attempt, which is not known here.
+        yield RequestShutdown()
+    else:
+        state.fresh = True
+        yield from shutdown.begin(state, now, ShutdownReason.SPINDOWN, Phase.RESET)
 
 
 def _time_up(state: State) -> TimeUp:

@@ -133,7 +133,9 @@ class EventStore:
         """
         accepted = [
             Accepted(key, Invocation(request_id, payload, arn, trace_id=trace_id, tenant_id=tenant_id), *rest)
-            for key, request_id, payload, arn, trace_id, tenant_id, *rest in self._rows("accepted", "accepted_at, rowid")
+            for key, request_id, payload, arn, trace_id, tenant_id, *rest in self._rows(
+                "accepted", "accepted_at, rowid"
+            )
         ]
         return accepted, [Record(*row) for row in self._rows("record", "rowid")]
 

@@ -10,6 +10,7 @@ from supervisor.lifecycle.effects import (
     FreezeEnvironment,
     KillRuntime,
     LaunchRuntime,
+    RequestShutdown,
     SendInvocation,
     TerminateRuntime,
     ThawEnvironment,
@@ -20,6 +21,7 @@ from supervisor.lifecycle.events import (
     InvocationArrived,
     RuntimeExited,
     RuntimePolled,
+    ShutdownRequested,
 )
 from supervisor.lifecycle.exits import ExitStatus
 from supervisor.lifecycle.invocation import Invocation, PlatformError
@@ -105,14 +107,14 @@ def test_an_init_on_demand_that_fails_is_tried_again_inside_the_invocation_that_
 # The idle timeout.
 
 
-def idle(*, ends: bool = False, freeze: bool = False) -> Story:
+def idle(*, freeze: bool = False) -> Story:
     """An environment of which somebody has got tired after a minute, at 60.5."""
-    story = ready({"x": "SHUTDOWN"}, freeze=freeze, idle_timeout=60.0, ends_when_idle=ends)
+    story = ready({"x": "SHUTDOWN"}, freeze=freeze, idle_timeout=60.0)
     if freeze:
         story.wait()
     phase, effects = story.wait()
     assert story.now == 60.5
-    assert phase is (Phase.SHUTDOWN if ends else Phase.RESET)
+    assert phase is Phase.RESET
     thaw = [ThawEnvironment()] if freeze else []
     assert effects == [*thaw, ShutdownStarted(SPINDOWN), TerminateRuntime()]
     return story
@@ -135,14 +137,28 @@ def test_the_invocation_after_an_idle_timeout_begins_a_fresh_environment_with_an
 
 
 @pytest.mark.rule("lifecycle/idle-timeout")
-def test_an_idle_timeout_may_be_the_end() -> None:
-    story = idle(ends=True)
-    story.tell(RuntimeExited(KILLED))
+def test_an_idle_timeout_may_ask_for_the_end_which_comes_when_it_is_requested() -> None:
+    story = ready({"x": "SHUTDOWN"}, idle_timeout=60.0, ends_when_idle=True)
 
+    assert story.wait() == (Phase.READY, [RequestShutdown()])
+    assert (story.now, story.lifecycle.deadline) == (60.5, None)
+
+    story.tell(ShutdownRequested(), RuntimeExited(KILLED))
     assert story.tell(ExtensionExited("x", ExitStatus())) == (
         Phase.ENDED,
         [ClearEnvironment(), ShutdownEnded(SPINDOWN, 0.0), EndEnvironment()],
     )
+
+
+def test_what_is_left_to_run_after_an_idle_timeout_runs_in_the_same_environment() -> None:
+    story = ready(freeze=True, idle_timeout=60.0, ends_when_idle=True)
+    story.wait()
+    story.wait()
+    invocation = Invocation("retry")
+
+    _, effects = story.tell(InvocationArrived(invocation))
+
+    assert effects == [InvocationStarted(invocation), ThawEnvironment(), SendInvocation(invocation, 63.5)]
 
 
 def test_an_invocation_that_comes_while_an_idle_environment_is_shut_down_waits_for_a_fresh_one() -> None:

@@ -22,6 +22,7 @@ from supervisor.lifecycle.effects import (
     FreezeEnvironment,
     LaunchExtension,
     LaunchRuntime,
+    RequestShutdown,
     SendInvocation,
     SendInvoke,
     SendRestore,
@@ -241,7 +242,7 @@ class World:
     def perform(self, effect: Effect) -> None:
         assert not self.ended, "nothing follows the end"
         assert not self.frozen or isinstance(
-            effect, AnswerCaller | InvocationStarted | RestoreStarted | ThawEnvironment
+            effect, AnswerCaller | InvocationStarted | RequestShutdown | RestoreStarted | ThawEnvironment
         ), "who is frozen is left alone"
         match effect:
             case FreezeEnvironment() | ThawEnvironment():
