@@ -54,11 +54,23 @@ def response_started(request: Request, request_id: str) -> ResponseStarted | Res
     return ResponseStarted(request_id, invocation_id, streaming=True, content_type=headers.get("content-type", ""))
 
 
+def is_buffered(request: Request) -> bool:
+    """Whether nobody may read this response before it is whole, so that its head alone means nothing."""
+    return "lambda-runtime-function-response-mode" not in request.headers
+
+
 def response_received(request: Request, trailers: Mapping[str, str], streamed_bytes: int = 0) -> ResponseReceived:
     """The whole of `POST …/invocation/{id}/response` is in; *streamed_bytes* of its body were forwarded before."""
-    return ResponseReceived(
-        request.body, request.headers.get("content-type", ""), _stream_error(trailers), streamed_bytes
-    )
+    stream_error = _stream_error(trailers) if trailers else None
+    return ResponseReceived(request.body, request.headers.get("content-type", ""), stream_error, streamed_bytes)
+
+
+def response_at_once(request: Request, trailers: Mapping[str, str], request_id: str) -> ResponseReceived:
+    """The whole of a buffered `POST …/invocation/{id}/response` is in, of which nothing was told before."""
+    headers = request.headers
+    started = ResponseStarted(request_id, headers.get("lambda-runtime-invocation-id", ""))
+    stream_error = _stream_error(trailers) if trailers else None
+    return ResponseReceived(request.body, headers.get("content-type", ""), stream_error, started=started)
 
 
 def error_started(request: Request, request_id: str) -> ErrorStarted:

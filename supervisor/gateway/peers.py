@@ -57,13 +57,11 @@ class PeerService:
         self._credentials = credentials
         self._clock = Clock()
         self._throttle = throttle
+        self._begun_response: Exchange | None = None
         self._finish: dict[Endpoint, Callable[[Exchange], None]] = {
             Endpoint.PING: lambda exchange: exchange.answer(runtime_api.PONG),
             Endpoint.INVOCATION_NEXT: environment.poll_runtime,
-            Endpoint.INVOCATION_RESPONSE: lambda exchange: self._accept(
-                exchange,
-                runtime_api.response_received(exchange.request, exchange.trailers, exchange.handed_over_bytes),
-            ),
+            Endpoint.INVOCATION_RESPONSE: self._accept_response,
             Endpoint.INVOCATION_ERROR: lambda exchange: self._accept(
                 exchange, runtime_api.error_received(exchange.request)
             ),
@@ -112,6 +110,10 @@ class PeerService:
         if route.endpoint is Endpoint.INVOCATION_ERROR:
             self._environment.dispatch(runtime_api.error_started(exchange.request, route.request_id))
             return
+        if exchange.finished and runtime_api.is_buffered(exchange.request):
+            # Its beginning and its end are one event, in `finish`.
+            return
+        self._begun_response = exchange
         event = runtime_api.response_started(exchange.request, route.request_id)
         sink = self._environment.begin_response(event)
         if isinstance(event, ResponseModeRefused):
@@ -151,6 +153,16 @@ class PeerService:
                 self._environment.dispatch(UploadTruncated())
                 exchange.answer(runtime_api.TRUNCATED)
         exchange.close()
+
+    def _accept_response(self, exchange: Exchange) -> None:
+        request, route = exchange.request, exchange.context
+        assert isinstance(route, Route)
+        event = (
+            runtime_api.response_received(request, exchange.trailers, exchange.handed_over_bytes)
+            if exchange is self._begun_response
+            else runtime_api.response_at_once(request, exchange.trailers, route.request_id)
+        )
+        self._accept(exchange, event)
 
     def _accept(self, exchange: Exchange, event: Event) -> None:
         self._environment.dispatch(event)

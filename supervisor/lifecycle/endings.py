@@ -41,14 +41,15 @@ def extension_exited(state: State, now: float, name: str, status: ExitStatus) ->
     """An external extension is gone. Except in a shutdown that is a crash, whatever its exit code."""
     extension = state.extensions.get(name)
     if extension is None:
-        return
+        return []
     extension.alive = False
     extension.waiting = False
+    effects: Effects = []
     if state.stop is None and extension.state in (ExtensionState.STARTED, ExtensionState.REGISTERED):
-        yield ExitedEarly(name, extension.registered, status)
+        effects.append(ExitedEarly(name, extension.registered, status))
     if state.stop is not None:
         extension.state = ExtensionState.EXITED if status == CLEAN_EXIT else ExtensionState.SHUTDOWN_FAILED
-    yield from _fail(state, now, Failure.of(state.fault(Fault.EXTENSION_CRASH), status.of_extension()))
+    return effects + _fail(state, now, Failure.of(state.fault(Fault.EXTENSION_CRASH), status.of_extension()))
 
 
 def extension_launch_failed(state: State, name: str, error_type: str, text: str) -> Effects:
@@ -56,7 +57,7 @@ def extension_launch_failed(state: State, name: str, error_type: str, text: str)
     extension = state.extensions.get(name)
     if extension is not None:
         extension.refuse_launch(error_type, text)
-    yield from ()
+    return []
 
 
 def next_step(state: State) -> Callable[[State, float], Effects] | None:
@@ -95,19 +96,17 @@ def timer_due(state: State, now: float, timer: Timer | str) -> Effects:  # noqa:
 
 
 def _time_out(state: State, now: float) -> Effects:
-    yield _time_up(state)
     text = f"Task timed out after {state.settings.timeout:.2f} seconds"
-    yield from _fail(state, now, Failure(Ending(Status.TIMEOUT), text))
+    return [_time_up(state), *_fail(state, now, Failure(Ending(Status.TIMEOUT), text))]
 
 
 def _spin_down(state: State, now: float) -> Effects:
     """Nobody has needed the environment for so long that it goes; who needs one again gets a fresh one, or none."""
     if state.settings.ends_when_idle:
         # Accepted invocations may wait for another attempt, which is not known here.
-        yield RequestShutdown()
-    else:
-        state.fresh = True
-        yield from shutdown.begin(state, now, ShutdownReason.SPINDOWN, Phase.RESET)
+        return [RequestShutdown()]
+    state.fresh = True
+    return shutdown.begin(state, now, ShutdownReason.SPINDOWN, Phase.RESET)
 
 
 def _time_up(state: State) -> TimeUp:
@@ -121,41 +120,42 @@ def _time_up(state: State) -> TimeUp:
 def _end_error_grace(state: State, name: str) -> Effects:
     """An extension that reported an error is still there; an internal one lives and dies with the runtime."""
     if state.extensions[name].external:
-        yield KillExtension(name)
-    else:
-        yield from shutdown.kill_runtime(state)
+        return [KillExtension(name)]
+    return shutdown.kill_runtime(state)
 
 
 def request_shutdown(state: State, now: float, reason: ShutdownReason) -> Effects:
     """Somebody wants the end: stop now; a reset under way becomes the end; a shutdown under way hurries."""
-    while state.queue:
-        yield AnswerCaller(state.queue.popleft().invocation, Unavailable(SHUT_DOWN))
+    effects: Effects = [AnswerCaller(waiting.invocation, Unavailable(SHUT_DOWN)) for waiting in state.queue]
+    state.queue.clear()
     if state.phase is Phase.SHUTDOWN:
-        yield from shutdown.kill_all(state, now)
+        effects += shutdown.kill_all(state, now)
     elif state.phase is Phase.RESET:
         state.phase = Phase.SHUTDOWN
     elif state.phase is not Phase.ENDED:
         failure = Failure(Ending(Status.FAILURE, Fault.SANDBOX_FAILURE), SHUT_DOWN)
         if state.restore_started is not None:
-            yield from restore.report(state, now, failure.ending)
-        yield from _cut_invocation_off(state, now, failure)
-        yield from shutdown.begin(state, now, reason, Phase.SHUTDOWN)
+            effects += restore.report(state, now, failure.ending)
+        effects += _cut_invocation_off(state, now, failure)
+        effects += shutdown.begin(state, now, reason, Phase.SHUTDOWN)
+    return effects
 
 
 def _fail(state: State, now: float, failure: Failure) -> Effects:
     """What fails depends on the phase; a failure while everything is being stopped is none."""
     if state.stop is not None or state.phase in (Phase.COLD, Phase.ENDED):
-        return
+        return []
     timed_out = failure.ending.status is Status.TIMEOUT
     reason = ShutdownReason.TIMEOUT if timed_out and state.invoke is not None else ShutdownReason.FAILURE
+    effects: Effects = []
     if state.init is not None:
         if not state.init.runtime_done:
-            yield InitRuntimeDone(state.init.phase, failure.ending)
-        yield from init.report(state, now, failure.ending)
+            effects.append(InitRuntimeDone(state.init.phase, failure.ending))
+        effects += init.report(state, now, failure.ending)
     if state.restore_started is not None:
-        yield from restore.fail(state, now, failure)
-    yield from _cut_invocation_off(state, now, failure)
-    yield from shutdown.begin(state, now, reason, Phase.RESET)
+        effects += restore.fail(state, now, failure)
+    effects += _cut_invocation_off(state, now, failure)
+    return effects + shutdown.begin(state, now, reason, Phase.RESET)
 
 
 def _cut_invocation_off(state: State, now: float, failure: Failure) -> Effects:
@@ -165,13 +165,15 @@ def _cut_invocation_off(state: State, now: float, failure: Failure) -> Effects:
     """
     current = state.invoke
     if current is None:
-        return
+        return []
     current.failure = failure
     current.init_error = state.runtime.init_error
     current.duration = min(now, current.deadline) - current.started
+    effects: Effects = []
     if current.is_read_along and not current.answered:
-        yield CutAnswer(current.invocation)
+        effects.append(CutAnswer(current.invocation))
     if current.delivered is None:
-        yield InvocationStarted(current.invocation, current.waited)
+        effects.append(InvocationStarted(current.invocation, current.waited))
     if current.runtime_done is None:
-        yield invoke.end_runtime(current, now, failure.ending)
+        effects.append(invoke.end_runtime(current, now, failure.ending))
+    return effects

@@ -53,13 +53,14 @@ class ResponseModeRefused:
 class ResponseReceived:
     """The response that was started has arrived whole: *streamed_bytes* of it went by, the rest is in *payload*.
 
-    *stream_error* is what its trailers say.
+    *stream_error* is what its trailers say. One that came in one piece is *started* by the same event.
     """
 
     payload: Payload
     content_type: str = ""
     stream_error: StreamError | None = None
     streamed_bytes: int = 0
+    started: ResponseStarted | None = None
 
 
 @frozen()

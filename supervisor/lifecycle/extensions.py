@@ -44,8 +44,9 @@ def register(state: State, extension_id: str, name: str, events: tuple[str, ...]
     extension.extension_id = extension_id
     extension.events = tuple(dict.fromkeys(events))
     state.identified[extension_id] = extension
-    if not external and not state.runtime.launched:
-        yield NameUnknown(name, _unregistered(state))
+    if external or state.runtime.launched:
+        return []
+    return [NameUnknown(name, _unregistered(state))]
 
 
 def _unregistered(state: State) -> tuple[str, ...]:
@@ -96,8 +97,7 @@ def polled(state: State, extension_id: str) -> Effects:
     extension.waiting = True
     if state.invoke is not None:
         state.invoke.last_extension = extension.name
-    if extension.pending is not None:
-        yield from extension.hand_over(extension.pending)
+    return [] if extension.pending is None else extension.hand_over(extension.pending)
 
 
 def poll_dropped(state: State, extension_id: str) -> Effects:
@@ -105,7 +105,7 @@ def poll_dropped(state: State, extension_id: str) -> Effects:
     extension = state.identified.get(extension_id)
     if extension is not None:
         extension.waiting = False
-    yield from ()
+    return []
 
 
 def init_error(state: State, now: float, extension_id: str, error_type: str) -> Effects:
@@ -116,7 +116,8 @@ def init_error(state: State, now: float, extension_id: str, error_type: str) -> 
     """
     extension = identified(state, extension_id, _UNKNOWN)
     extension.state = extension_after(extension.state, ExtensionCall.INIT_ERROR, extension_id)
-    yield from _announce(state, now, extension, error_type, Fault.EXTENSION_INIT_ERROR)
+    _announce(state, now, extension, error_type, Fault.EXTENSION_INIT_ERROR)
+    return []
 
 
 def exit_error(state: State, now: float, extension_id: str, error_type: str) -> Effects:
@@ -127,10 +128,11 @@ def exit_error(state: State, now: float, extension_id: str, error_type: str) -> 
     """
     extension = identified(state, extension_id, _UNKNOWN)
     extension.state = extension_after(extension.state, ExtensionCall.EXIT_ERROR, extension_id)
-    yield from _announce(state, now, extension, error_type, Fault.EXTENSION_EXIT_ERROR)
+    _announce(state, now, extension, error_type, Fault.EXTENSION_EXIT_ERROR)
+    return []
 
 
-def _announce(state: State, now: float, extension: Extension, error_type: str, fault: Fault) -> Effects:
+def _announce(state: State, now: float, extension: Extension, error_type: str, fault: Fault) -> None:
     """Remember an error that should end in the extension's exit, and how long that may take."""
     extension.waiting = False
     extension.error_type = extension.error_type or error_type
@@ -140,7 +142,6 @@ def _announce(state: State, now: float, extension: Extension, error_type: str, f
             state.held.setdefault(extension.name, ERROR_GRACE_SECONDS)
         else:
             state.timers.setdefault(extension.name, now + ERROR_GRACE_SECONDS)
-    yield from ()
 
 
 def identified(state: State, extension_id: str, unknown: str) -> Extension:

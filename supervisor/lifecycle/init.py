@@ -36,12 +36,12 @@ def begin(state: State, now: float, phase: InitPhase) -> Effects:
     state.extensions = {name: Extension(name, external=True) for name in settings.extensions}
     limit = settings.init_limit if phase is InitPhase.INIT else settings.timeout
     state.timers[Timer.INIT] = now + limit
-    yield InitStarted(phase)
-    for extension in state.externals[:MAX_EXTENSIONS]:
+    launched = state.externals[:MAX_EXTENSIONS]
+    for extension in launched:
         extension.alive = True
-        yield LaunchExtension(extension.name)
     for extension in state.externals[MAX_EXTENSIONS:]:
         extension.refuse_launch("TooManyExtensions", f"Extension limit ({MAX_EXTENSIONS}) reached")
+    return [InitStarted(phase), *(LaunchExtension(extension.name) for extension in launched)]
 
 
 def next_step(state: State) -> Callable[[State, float], Effects] | None:
@@ -64,34 +64,35 @@ def next_step(state: State) -> Callable[[State, float], Effects] | None:
 
 def _launch_runtime(state: State, now: float) -> Effects:
     state.runtime.launched = state.runtime.alive = True
-    yield LaunchRuntime()
+    return [LaunchRuntime()]
 
 
 def _runtime_done(state: State, now: float) -> Effects:
     assert state.init is not None
     state.init.runtime_done = True
-    yield InitRuntimeDone(state.init.phase, SUCCEEDED)
+    return [InitRuntimeDone(state.init.phase, SUCCEEDED)]
 
 
 def _succeed(state: State, now: float) -> Effects:
     init = state.init
     assert init is not None
-    yield from report(state, now, SUCCEEDED)
+    effects = report(state, now, SUCCEEDED)
     del state.timers[Timer.INIT]
     state.init = None
-    if init.phase is InitPhase.INIT:
-        # After a restore the report has the time of that instead (AWS: Monitoring for SnapStart).
-        if state.runtime.state is RuntimeState.READY:
-            state.init_duration = now - init.started
-        ready.begin(state, now)
-    else:
-        yield from invoke.deliver(state, now)
+    if init.phase is InitPhase.INVOKE:
+        return effects + invoke.deliver(state, now)
+    # After a restore the report has the time of that instead (AWS: Monitoring for SnapStart).
+    if state.runtime.state is RuntimeState.READY:
+        state.init_duration = now - init.started
+    ready.begin(state, now)
+    return effects
 
 
 def report(state: State, now: float, ending: Ending) -> Effects:
     """Say what became of every extension and of the init (in this order: recorded on AWS)."""
     init = state.init
     assert init is not None
-    for extension in state.extensions.values():
-        yield ExtensionReported(extension.name, extension.state, extension.events, extension.error_type)
-    yield InitReported(init.phase, ending, now - init.started)
+    return [
+        *(ExtensionReported(one.name, one.state, one.events, one.error_type) for one in state.extensions.values()),
+        InitReported(init.phase, ending, now - init.started),
+    ]

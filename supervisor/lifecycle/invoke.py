@@ -36,15 +36,15 @@ def deliver(state: State, now: float) -> Effects:
     invoke.delivered = now
     invoke.deadline = state.timers[Timer.INVOKE] = now + state.settings.timeout
     # What somebody had left to say when everything was stopped comes after the START.
-    yield InvocationStarted(invoke.invocation, invoke.waited)
-    yield from ready.end(state, now)
+    effects: Effects = [InvocationStarted(invoke.invocation, invoke.waited), *ready.end(state, now)]
     for extension in state.extensions.values():
         if INVOKE in extension.events:
-            yield from extension.hand_over(SendInvoke(extension.extension_id, invoke.invocation, invoke.deadline))
+            effects += extension.hand_over(SendInvoke(extension.extension_id, invoke.invocation, invoke.deadline))
     runtime.state = RuntimeState.RUNNING
     if runtime.waiting:
         runtime.waiting -= 1
-        yield SendInvocation(invoke.invocation, invoke.deadline)
+        effects.append(SendInvocation(invoke.invocation, invoke.deadline))
+    return effects
 
 
 def next_step(state: State) -> Callable[[State, float], Effects] | None:
@@ -66,16 +66,15 @@ def next_step(state: State) -> Callable[[State, float], Effects] | None:
 def _poll_already_waits(state: State, now: float) -> Effects:
     """A second thread of the runtime asked for the next invocation before the first one had answered."""
     state.runtime.state = RuntimeState.READY
-    yield from ()
+    return []
 
 
 def _runtime_done(state: State, now: float) -> Effects:
     invoke = state.invoke
     assert invoke is not None
     invoke.runtime_done = now
-    if invoke.truncated is not None:
-        yield from uploads.tell_truncation(state)
-    yield end_runtime(invoke, now, SUCCEEDED)
+    answer = [] if invoke.truncated is None else uploads.tell_truncation(state)
+    return [*answer, end_runtime(invoke, now, SUCCEEDED)]
 
 
 def end_runtime(invoke: Invoke, now: float, ending: Ending) -> RuntimeDone:
@@ -102,11 +101,13 @@ def _succeed(state: State, now: float) -> Effects:
     state.invoke = None
     ready.begin(state, now)
     assert invoke.runtime_done is not None
+    effects: Effects = []
     if now - invoke.runtime_done >= HELD_SECONDS:
-        yield InvocationHeld(invoke.last_extension, now - invoke.runtime_done, now - invoke.started)
-    yield _report(state, invoke, SUCCEEDED, now - invoke.started, now)
+        effects.append(InvocationHeld(invoke.last_extension, now - invoke.runtime_done, now - invoke.started))
+    effects.append(_report(state, invoke, SUCCEEDED, now - invoke.started, now))
     if invoke.withheld is not None:
-        yield AnswerCaller(invoke.invocation, invoke.withheld)
+        effects.append(AnswerCaller(invoke.invocation, invoke.withheld))
+    return effects
 
 
 def _report(state: State, invoke: Invoke, ending: Ending, duration: float, ended: float) -> InvocationReported:
@@ -124,9 +125,11 @@ def conclude(state: State, now: float) -> Effects:
     assert invoke is not None and invoke.failure is not None
     state.invoke = None
     failure = invoke.failure
-    yield _report(state, invoke, failure.ending, invoke.duration, invoke.started + invoke.duration)
+    report = _report(state, invoke, failure.ending, invoke.duration, invoke.started + invoke.duration)
     if invoke.withheld is not None:
-        yield AnswerCaller(invoke.invocation, invoke.withheld)
-    elif not invoke.answered:
-        fault = Fault.SANDBOX_TIMEDOUT if failure.ending.status is Status.TIMEOUT else failure.ending.error_type
-        yield AnswerCaller(invoke.invocation, invoke.init_error or uploads.platform_error(invoke, fault, failure.text))
+        return [report, AnswerCaller(invoke.invocation, invoke.withheld)]
+    if invoke.answered:
+        return [report]
+    fault = Fault.SANDBOX_TIMEDOUT if failure.ending.status is Status.TIMEOUT else failure.ending.error_type
+    error = invoke.init_error or uploads.platform_error(invoke, fault, failure.text)
+    return [report, AnswerCaller(invoke.invocation, error)]

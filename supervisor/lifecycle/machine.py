@@ -14,7 +14,7 @@ from supervisor.lifecycle.effects import Effect
 from supervisor.lifecycle.invocation import FunctionError, Invocation
 from supervisor.lifecycle.milestones import InitPhase
 from supervisor.lifecycle.model import Effects, Invoke, Settings, State, Waiting
-from supervisor.lifecycle.states import Phase, RuntimeCall, RuntimeState
+from supervisor.lifecycle.states import Phase, RuntimeState
 
 
 class Lifecycle:
@@ -31,7 +31,8 @@ class Lifecycle:
     @property
     def deadline(self) -> float | None:
         """The next moment at which `TimePassed` is due, None if there is none."""
-        return min(self._state.timers.values(), default=None)
+        timers = self._state.timers
+        return min(timers.values()) if timers else None
 
     @property
     def is_idle(self) -> bool:
@@ -58,33 +59,40 @@ class Lifecycle:
             ProtocolError: The event is refused and nothing has changed.
         """
         state = self._state
-        effects = list(_react(state, event, now))
+        effects = _react(state, event, now)
         while (step := _next_step(state)) is not None:
             effects += step(state, now)
         return effects
 
 
-def _next_step(state: State) -> Callable[[State, float], Effects] | None:  # noqa: PLR0911 -- one row a phase
-    match state.phase:
-        case Phase.INVOKE:
-            return invoke.next_step(state)
+def _next_step(state: State) -> Callable[[State, float], Effects] | None:
+    phase = state.phase
+    if phase is Phase.INVOKE:
+        return invoke.next_step(state)
+    if phase is Phase.READY or phase is Phase.COLD:
+        return _next_in_line(state) if state.queue else None
+    match phase:
         case Phase.INIT:
             return endings.next_step(state) or init.next_step(state)
         case Phase.RESET | Phase.SHUTDOWN:
             return shutdown.next_step(state)
         case Phase.RESTORE:
             return restore.next_step(state)
-        case Phase.READY if state.queue:
-            return restore.begin if state.runtime.state is RuntimeState.RESTORE_READY else _next_invocation
-        case Phase.COLD if state.queue:
-            return _init if state.fresh else _next_invocation_with_init
-        case _:
+        case Phase.ENDED:
             return None
+        case _:
+            assert_never(phase)
+
+
+def _next_in_line(state: State) -> Callable[[State, float], Effects]:
+    if state.phase is Phase.COLD:
+        return _init if state.fresh else _next_invocation_with_init
+    return restore.begin if state.runtime.state is RuntimeState.RESTORE_READY else _next_invocation
 
 
 def _next_invocation(state: State, now: float) -> Effects:
     _leave_line(state, now)
-    yield from invoke.deliver(state, now)
+    return invoke.deliver(state, now)
 
 
 def _init(state: State, now: float) -> Effects:
@@ -94,7 +102,7 @@ def _init(state: State, now: float) -> Effects:
 def _next_invocation_with_init(state: State, now: float) -> Effects:
     """Nothing runs: init is part of the invocation (AWS: Lambda execution environment, "suppressed init")."""
     _leave_line(state, now)
-    yield from init.begin(state, now, InitPhase.INVOKE)
+    return init.begin(state, now, InitPhase.INVOKE)
 
 
 def _leave_line(state: State, now: float) -> None:
@@ -114,8 +122,8 @@ def _react(state: State, event: e.Event, now: float) -> Effects:  # noqa: C901, 
             return uploads.start_response(state, now, event)
         case e.ResponseReceived():
             return uploads.finish_response(state, now, event)
-        case e.ErrorStarted(request_id, invocation_id):
-            return uploads.start_upload(state, now, RuntimeCall.ERROR, request_id, invocation_id)
+        case e.ErrorStarted():
+            return uploads.start_error(state, now, event)
         case e.ErrorReceived(payload, content_type):
             return uploads.finish_upload(state, now, FunctionError(payload, content_type))
         case e.ResponseModeRefused(request_id, invocation_id):
@@ -159,8 +167,9 @@ def _react(state: State, event: e.Event, now: float) -> Effects:  # noqa: C901, 
 
 
 def _started(state: State, now: float) -> Effects:
-    if state.phase is Phase.COLD and not state.settings.init_on_demand:
-        yield from _init(state, now)
+    if state.phase is not Phase.COLD or state.settings.init_on_demand:
+        return []
+    return _init(state, now)
 
 
 def _arrived(state: State, now: float, invocation: Invocation) -> Effects:
@@ -175,12 +184,14 @@ def _arrived(state: State, now: float, invocation: Invocation) -> Effects:
     if busy and len(state.queue) >= state.settings.queue_size:
         raise ProtocolError(TOO_MANY_REQUESTS, "TooManyRequestsException", "Rate Exceeded.")
     state.queue.append(Waiting(invocation, now))
-    yield from ()
+    return []
 
 
 def _time_passed(state: State, now: float) -> Effects:
     """Handle what is due, one timer after another: each may end the phase of the next."""
+    effects: Effects = []
     while due := [timer for timer, at in state.timers.items() if at <= now]:
         timer = min(due, key=state.timers.__getitem__)
         del state.timers[timer]
-        yield from endings.timer_due(state, now, timer)
+        effects += endings.timer_due(state, now, timer)
+    return effects

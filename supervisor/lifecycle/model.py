@@ -4,7 +4,6 @@ Only `machine`, `init`, `invoke` and `shutdown` change it, each inside one call 
 """
 
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum, auto
 from typing import NamedTuple
@@ -16,7 +15,8 @@ from supervisor.lifecycle.limits import INIT_SECONDS
 from supervisor.lifecycle.milestones import Ending, InitPhase, Status
 from supervisor.lifecycle.states import ExtensionState, Phase, RuntimeState, ShutdownReason
 
-Effects = Iterator[Effect]
+Effects = list[Effect]
+"""In the order in which they are to be performed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +106,9 @@ class Extension:
             self.waiting = False
             self.pending = None
             self.state = ExtensionState.RUNNING
-            yield event
-        else:
-            self.pending = event
+            return [event]
+        self.pending = event
+        return []
 
 
 @dataclass(slots=True)

@@ -26,15 +26,16 @@ def freeze(state: State, now: float) -> Effects:
     for timer in list(state.timers):
         if isinstance(timer, str):
             state.held[timer] = state.timers.pop(timer) - now
-    yield FreezeEnvironment()
+    return [FreezeEnvironment()]
 
 
 def end(state: State, now: float) -> Effects:
     """There is something to do: let every process run, if it does not."""
     state.timers.pop(Timer.FREEZE, None)
     state.timers.pop(Timer.IDLE, None)
-    if state.frozen:
-        state.frozen = False
-        state.timers.update({name: now + seconds for name, seconds in state.held.items()})
-        state.held.clear()
-        yield ThawEnvironment()
+    if not state.frozen:
+        return []
+    state.frozen = False
+    state.timers.update({name: now + seconds for name, seconds in state.held.items()})
+    state.held.clear()
+    return [ThawEnvironment()]

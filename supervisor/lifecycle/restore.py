@@ -27,18 +27,17 @@ def begin(state: State, now: float) -> Effects:
     state.phase = Phase.RESTORE
     state.restore_started = now
     state.timers[Timer.RESTORE] = now + RESTORE_SECONDS
-    yield RestoreStarted()
-    yield from ready.end(state, now)
-    yield from tell(state, now)
+    return [RestoreStarted(), *ready.end(state, now), *tell(state, now)]
 
 
 def tell(state: State, now: float) -> Effects:
     """Tell the runtime, unless it has given up waiting."""
     runtime = state.runtime
     runtime.state = RuntimeState.RESTORING
-    if runtime.waiting:
-        runtime.waiting -= 1
-        yield SendRestore()
+    if not runtime.waiting:
+        return []
+    runtime.waiting -= 1
+    return [SendRestore()]
 
 
 def next_step(state: State) -> Callable[[State, float], Effects] | None:
@@ -48,8 +47,9 @@ def next_step(state: State) -> Callable[[State, float], Effects] | None:
 
 def _succeed(state: State, now: float) -> Effects:
     del state.timers[Timer.RESTORE]
-    yield from report(state, now, Ending())
+    effects = report(state, now, Ending())
     ready.begin(state, now)
+    return effects
 
 
 def report(state: State, now: float, ending: Ending) -> Effects:
@@ -57,8 +57,7 @@ def report(state: State, now: float, ending: Ending) -> Effects:
     assert state.restore_started is not None
     state.restore_duration = now - state.restore_started
     state.restore_started = None
-    yield RestoreRuntimeDone(ending)
-    yield RestoreReported(ending, state.restore_duration)
+    return [RestoreRuntimeDone(ending), RestoreReported(ending, state.restore_duration)]
 
 
 def fail(state: State, now: float, failure: Failure) -> Effects:
@@ -67,9 +66,9 @@ def fail(state: State, now: float, failure: Failure) -> Effects:
     (AWS: API reference, Invoke, `SnapStartException` and `SnapStartTimeoutException`.)
     """
     state.fresh = True
-    yield from report(state, now, failure.ending)
+    effects = report(state, now, failure.ending)
     if failure.ending.status is Status.TIMEOUT:
         outcome = Unavailable(TOO_SLOW, 408, "SnapStartTimeoutException")
     else:
         outcome = Unavailable(f"{failure.ending.error_type}: {failure.text}", 400, "SnapStartException")
-    yield AnswerCaller(state.queue.popleft().invocation, outcome)
+    return [*effects, AnswerCaller(state.queue.popleft().invocation, outcome)]

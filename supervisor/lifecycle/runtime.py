@@ -16,19 +16,17 @@ def polled(state: State) -> Effects:
     """
     runtime = _living(state, RuntimeCall.NEXT)
     after = runtime_after(runtime.state, RuntimeCall.NEXT)
-    if after is not RuntimeState.RUNNING:
-        runtime.state = after
-        runtime.waiting += 1
-    elif state.invoke is not None and state.phase is Phase.INVOKE:
-        yield SendInvocation(state.invoke.invocation, state.invoke.deadline)
-    else:
-        runtime.waiting += 1
+    if after is RuntimeState.RUNNING and state.invoke is not None and state.phase is Phase.INVOKE:
+        return [SendInvocation(state.invoke.invocation, state.invoke.deadline)]
+    runtime.state = after
+    runtime.waiting += 1
+    return []
 
 
 def poll_dropped(state: State) -> Effects:
     """A poll is gone; the next one takes its place."""
     state.runtime.waiting = max(0, state.runtime.waiting - 1)
-    yield from ()
+    return []
 
 
 def init_error(state: State, now: float, error: FunctionError, error_type: str) -> Effects:
@@ -37,8 +35,9 @@ def init_error(state: State, now: float, error: FunctionError, error_type: str) 
     Raises:
         ProtocolError: 403, not in this state, or no runtime is running.
     """
-    yield from _announce(state, now, RuntimeCall.INIT_ERROR, error_type)
+    _announce(state, now, RuntimeCall.INIT_ERROR, error_type)
     state.runtime.init_error = error
+    return []
 
 
 def restore_polled(state: State) -> Effects:
@@ -50,7 +49,7 @@ def restore_polled(state: State) -> Effects:
     runtime = _living(state, RuntimeCall.RESTORE_NEXT)
     runtime.state = runtime_after(runtime.state, RuntimeCall.RESTORE_NEXT)
     runtime.waiting += 1
-    yield from ()
+    return []
 
 
 def restore_error(state: State, now: float, error_type: str) -> Effects:
@@ -59,17 +58,17 @@ def restore_error(state: State, now: float, error_type: str) -> Effects:
     Raises:
         ProtocolError: 403, not in this state, or no runtime is running.
     """
-    return _announce(state, now, RuntimeCall.RESTORE_ERROR, error_type)
+    _announce(state, now, RuntimeCall.RESTORE_ERROR, error_type)
+    return []
 
 
-def _announce(state: State, now: float, call: RuntimeCall, error_type: str) -> Effects:
+def _announce(state: State, now: float, call: RuntimeCall, error_type: str) -> None:
     """Remember an error that should end in the runtime's exit, and how long that may take."""
     runtime = _living(state, call)
     runtime.state = runtime_after(runtime.state, call)
     state.first_fault = state.first_fault or fault_of_runtime(error_type)
     if state.phase in (Phase.INIT, Phase.RESTORE):
         state.timers[Timer.RUNTIME_GRACE] = now + ERROR_GRACE_SECONDS
-    yield from ()
 
 
 def _living(state: State, call: RuntimeCall) -> Runtime:

@@ -50,17 +50,18 @@ def begin(state: State, now: float, reason: ShutdownReason, phase: Phase) -> Eff
         any(extension.external for extension in registered),
         any(not extension.external for extension in registered),
     ]
-    yield from ready.end(state, now)
+    effects = ready.end(state, now)
     state.phase = phase
     state.stop = Stop(reason, now, now + total)
     state.timers = {Timer.SHUTDOWN: now + total}
     if share < total:
         state.timers[Timer.RUNTIME_SHARE] = now + share
-    yield ShutdownStarted(reason)
+    effects.append(ShutdownStarted(reason))
     if not registered:
-        yield from kill_all(state, now)
+        effects += kill_all(state, now)
     elif state.runtime.alive:
-        yield TerminateRuntime()
+        effects.append(TerminateRuntime())
+    return effects
 
 
 def next_step(state: State) -> Callable[[State, float], Effects] | None:
@@ -80,17 +81,18 @@ def _tell_extensions(state: State, now: float) -> Effects:
     stop = state.stop
     assert stop is not None
     stop.stage = StopStage.EXTENSIONS
+    effects: Effects = []
     for extension in state.externals:
         if SHUTDOWN in extension.events and extension.alive:
-            yield from extension.hand_over(SendShutdown(extension.extension_id, stop.reason, stop.deadline))
+            effects += extension.hand_over(SendShutdown(extension.extension_id, stop.reason, stop.deadline))
         elif extension.alive:
-            yield DismissExtension(extension.name)
+            effects.append(DismissExtension(extension.name))
+    return effects
 
 
 def kill_runtime(state: State) -> Effects:
     """The runtime has had its time."""
-    if state.runtime.alive:
-        yield KillRuntime()
+    return [KillRuntime()] if state.runtime.alive else []
 
 
 def kill_all(state: State, now: float) -> Effects:
@@ -98,16 +100,12 @@ def kill_all(state: State, now: float) -> Effects:
     stop = state.stop
     assert stop is not None
     if stop.stage is StopStage.KERNEL:
-        return
+        return []
     stop.stage = StopStage.KERNEL
     state.timers = {Timer.KERNEL: now + KERNEL_SECONDS}
-    if state.runtime.alive:
-        yield KillRuntime()
-    for extension in state.externals:
-        if extension.alive:
-            if extension.registered:
-                stop.killed.append(extension.name)
-            yield KillExtension(extension.name)
+    living = [extension for extension in state.externals if extension.alive]
+    stop.killed += [extension.name for extension in living if extension.registered]
+    return [*kill_runtime(state), *(KillExtension(extension.name) for extension in living)]
 
 
 def finish(state: State, now: float) -> Effects:
@@ -118,10 +116,10 @@ def finish(state: State, now: float) -> Effects:
     ended = state.phase is Phase.SHUTDOWN
     state.clear_peers()
     state.phase = Phase.ENDED if ended else Phase.COLD
-    yield ClearEnvironment()
-    yield ShutdownEnded(stop.reason, now - stop.started, tuple(stop.killed))
+    effects: Effects = [ClearEnvironment(), ShutdownEnded(stop.reason, now - stop.started, tuple(stop.killed))]
     if state.invoke is not None:
-        yield from invoke.conclude(state, now)
+        effects += invoke.conclude(state, now)
     state.init_duration = state.restore_duration = None
     if ended:
-        yield EndEnvironment()
+        effects.append(EndEnvironment())
+    return effects

@@ -8,7 +8,7 @@ import json
 
 from supervisor.errors import Fault, ProtocolError
 from supervisor.lifecycle.effects import AnswerCaller, StartAnswer
-from supervisor.lifecycle.events import ResponseReceived, ResponseStarted
+from supervisor.lifecycle.events import ErrorStarted, ResponseReceived, ResponseStarted
 from supervisor.lifecycle.invocation import FunctionError, FunctionResponse, Outcome, PlatformError
 from supervisor.lifecycle.limits import PAYLOAD_BYTES, STREAM_BYTES, TRUNCATION_SECONDS
 from supervisor.lifecycle.model import Effects, Invoke, State, Timer
@@ -23,17 +23,24 @@ def start_response(state: State, now: float, started: ResponseStarted) -> Effect
     """The runtime begins to respond: its caller reads along if both want that (AWS: Response streaming).
 
     Raises:
-        ProtocolError: As in `start_upload`.
+        ProtocolError: As in `_begin`.
     """
-    yield from start_upload(state, now, RuntimeCall.RESPONSE, started.request_id, started.invocation_id)
-    invoke = state.invoke
-    assert invoke is not None
+    invoke = _begin(state, now, RuntimeCall.RESPONSE, started.request_id, started.invocation_id)
     invoke.streaming = started.streaming
-    if invoke.is_read_along:
-        yield StartAnswer(invoke.invocation, started.content_type)
+    return [StartAnswer(invoke.invocation, started.content_type)] if invoke.is_read_along else []
 
 
-def start_upload(state: State, now: float, call: RuntimeCall, request_id: str, invocation_id: str) -> Effects:
+def start_error(state: State, now: float, started: ErrorStarted) -> Effects:
+    """The runtime begins to report that the function failed.
+
+    Raises:
+        ProtocolError: As in `_begin`.
+    """
+    _begin(state, now, RuntimeCall.ERROR, started.request_id, started.invocation_id)
+    return []
+
+
+def _begin(state: State, now: float, call: RuntimeCall, request_id: str, invocation_id: str) -> Invoke:
     """The runtime begins to answer.
 
     Raises:
@@ -42,7 +49,7 @@ def start_upload(state: State, now: float, call: RuntimeCall, request_id: str, i
     invoke = check_answerable(state, request_id, invocation_id)
     state.runtime.state = runtime_after(state.runtime.state, call)
     invoke.response_started = now
-    yield from ()
+    return invoke
 
 
 def check_answerable(state: State, request_id: str, invocation_id: str) -> Invoke:
@@ -72,18 +79,19 @@ def finish_upload(state: State, now: float, outcome: Outcome, *, produced_bytes:
     if produced_bytes is not None:
         invoke.response_ended = now
         invoke.produced_bytes = produced_bytes
-    yield from _answer(invoke, outcome)
+    return _answer(invoke, outcome)
 
 
 def finish_response(state: State, now: float, received: ResponseReceived) -> Effects:
     """The runtime's response is complete.
 
     Raises:
-        ProtocolError: As in `finish_upload`.
+        ProtocolError: As in `_begin` when it starts with the same event, else as in `finish_upload`.
     """
+    start = [] if received.started is None else start_response(state, now, received.started)
     response = FunctionResponse(received.payload, received.content_type, received.stream_error)
     produced_bytes = received.streamed_bytes + len(received.payload)
-    return finish_upload(state, now, response, produced_bytes=produced_bytes)
+    return start + finish_upload(state, now, response, produced_bytes=produced_bytes)
 
 
 def truncate(state: State, now: float) -> Effects:
@@ -99,7 +107,7 @@ def truncate(state: State, now: float) -> Effects:
     fault = Fault.RUNTIME_TRUNCATED_RESPONSE
     invoke.truncated = platform_error(invoke, fault, "HTTP request detected as truncated")
     state.timers[Timer.TRUNCATION] = now + TRUNCATION_SECONDS
-    yield from ()
+    return []
 
 
 def tell_truncation(state: State) -> Effects:
@@ -135,11 +143,11 @@ def refuse_mode(state: State, now: float, request_id: str, invocation_id: str) -
     """The runtime answers in a mode that does not exist. Unlike RIE, which is stuck then, it may go on.
 
     Raises:
-        ProtocolError: As in `start_upload`.
+        ProtocolError: As in `_begin`.
     """
-    yield from start_upload(state, now, RuntimeCall.RESPONSE, request_id, invocation_id)
+    invoke = _begin(state, now, RuntimeCall.RESPONSE, request_id, invocation_id)
     fault = Fault.RUNTIME_INVALID_RESPONSE_MODE_HEADER
-    yield from finish_upload(state, now, platform_error(_uploading(state), fault, "Invalid function response mode"))
+    return finish_upload(state, now, platform_error(invoke, fault, "Invalid function response mode"))
 
 
 def _uploading(state: State) -> Invoke:
@@ -159,8 +167,8 @@ def _answer(invoke: Invoke, outcome: Outcome) -> Effects:
     if invoke.invocation.wants_log_tail:
         # The tail ends with the report (recorded on AWS: this answer comes with the end of the phase).
         invoke.withheld = outcome
-    else:
-        yield AnswerCaller(invoke.invocation, outcome)
+        return []
+    return [AnswerCaller(invoke.invocation, outcome)]
 
 
 def _no_such_invocation() -> ProtocolError:

@@ -139,7 +139,7 @@ class RuntimeLane:
             InitRuntimeDone: lambda done, now: lane.end(now, _ending(done.ending)),
             order.SendInvocation: self._sent,
             e.ResponseStarted: lambda _, now: lane.begin("Response", now),
-            e.ResponseReceived: lambda _, now: lane.end(now),
+            e.ResponseReceived: self._response_received,
             e.ErrorStarted: lambda _, now: lane.begin("Error", now),
             e.ErrorReceived: lambda _, now: lane.end(now),
             e.UploadOversized: lambda _, now: lane.end(now, {"broken off": "too large"}),
@@ -152,6 +152,11 @@ class RuntimeLane:
             e.RuntimeExited: self._exited,
             order.ClearEnvironment: lambda _, now: lane.end_all(now),
         }
+
+    def _response_received(self, received: e.ResponseReceived, now: float) -> None:
+        if received.started is not None:
+            self.lane.begin("Response", now)
+        self.lane.end(now)
 
     def _sent(self, sent: order.SendInvocation, now: float) -> None:
         # An invocation that was not answered is handed out again.

@@ -74,11 +74,29 @@ def test_an_answer_that_echoes_another_attempt_is_refused_and_the_right_one_then
             ErrorStarted("again", "attempt 1"),
             ResponseModeRefused("again", "attempt 1"),
             ResponseStarted("another", "attempt 1"),
+            ResponseReceived(b"{}", started=ResponseStarted("again", "attempt 1")),
         )
     ]
 
-    assert refusals == [OTHER_ATTEMPT] * 4
+    assert refusals == [OTHER_ATTEMPT] * 5
     assert story.tell(ResponseStarted("again", "attempt 2")) == (Phase.INVOKE, [])
+
+
+def test_a_response_in_one_piece_is_the_same_as_one_that_begins_and_ends_in_one_moment() -> None:
+    story, invocation = invoking()
+    response = ResponseReceived(b"12", "text/x", started=ResponseStarted("first"))
+
+    assert story.tell(response, at=1.25) == (
+        Phase.INVOKE,
+        [AnswerCaller(invocation, FunctionResponse(b"12", "text/x"))],
+    )
+    assert story.refusal(response) == invalid_transition("InvocationResponse")
+    spans = (
+        Span("responseLatency", 1.0, 0.25),
+        Span("responseDuration", 1.25, 0.0),
+        Span("runtimeOverhead", 1.25, 0.75),
+    )
+    assert story.tell(RuntimePolled(), at=2.0)[1][0] == RuntimeDone(invocation, SUCCESS, 1.0, 2, spans)
 
 
 def test_an_answer_that_echoes_no_attempt_is_accepted() -> None:

@@ -100,6 +100,7 @@ MOMENTS: list[Moment] = [
     InvocationArrived(Invocation("1", wants_stream=True)),
     *(ResponseStarted(request_id) for request_id in REQUEST_IDS),
     ResponseStarted("1", streaming=True),
+    *(ResponseReceived(b"{}", started=ResponseStarted(request_id)) for request_id in REQUEST_IDS),
     *(ErrorStarted(request_id) for request_id in REQUEST_IDS),
     ResponseStarted("1", "another attempt"),
     ResponseModeRefused("2"),

@@ -121,6 +121,16 @@ def test_an_invocation_is_seen_on_the_lane_of_everybody_who_takes_part() -> None
     assert end == {"status": "success", "duration": "1000.00 ms", "billed": "2000 ms"}
 
 
+def test_a_response_in_one_piece_takes_no_time() -> None:
+    one = watched()
+    one.start()
+
+    entries = one.tell(2.0, InvocationArrived(FIRST))
+    entries += one.tell(2.25, ResponseReceived(b"{}", started=ResponseStarted("first")))
+
+    assert spans(entries, "runtime") == [("Invocation", 2.0, None), ("Response", 2.25, 2.25)]
+
+
 def test_a_timeout_is_seen_with_the_reset_and_the_signals() -> None:
     one = watched()
     one.start()
