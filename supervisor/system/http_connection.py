@@ -63,7 +63,10 @@ class Connection:
             self._flush()
         if mask & ~EPOLLOUT and not self._closed:
             if self._interest & EPOLLIN:
-                self._read()
+                if not self._input.receive():
+                    self._end_input()
+                elif self._body_begun and self._exchange is not None:
+                    self._go_on_with_body(self._exchange)
             elif mask & (EPOLLHUP | EPOLLERR):
                 self._lose_peer()
             elif mask & EPOLLRDHUP:
@@ -235,16 +238,6 @@ class Connection:
         if not self._input.ignore_body() or self._continue_owed:
             exchange.keep_alive = False
 
-    def _read(self) -> None:
-        arriving = self._input
-        arriving.receive()
-        if arriving.ended:
-            self._end_input()
-        elif arriving.broken or arriving.exhausted:
-            self._lose_peer()
-        elif self._body_begun and self._exchange is not None:
-            self._go_on_with_body(self._exchange)
-
     def _flush(self) -> None:
         self._output.flush()
         exchange = self._exchange
@@ -256,7 +249,10 @@ class Connection:
             self._conclude(exchange)
 
     def _end_input(self) -> None:
-        """The peer sends no more, and everything that it sent is read."""
+        """The peer sends no more, and everything that it sent is read; or it has gone, or has sent too much."""
+        if not self._input.ended:
+            self._lose_peer()
+            return
         exchange = self._exchange
         if exchange is None or self._whole_answer_is_sent(exchange):
             self.drop()
@@ -286,14 +282,18 @@ class Connection:
         """Ask to be called when there is something to be done, and only then."""
         if self._closed or self._serving:
             return
-        more_arrived = bool(self._reader.arrived) or self._reader.refusal is not None
-        if self._input.ended or (self._exchange is not None and self._exchange.is_held_up):
+        reader, exchange = self._reader, self._exchange
+        if reader.arrived or reader.refusal is not None:
+            interest = 0 if self._half_closed or self._input.ended else EPOLLRDHUP
+            if exchange is None:
+                interest |= EPOLLOUT
+        elif self._input.ended:
             interest = 0
-        elif more_arrived:
-            interest = 0 if self._half_closed else EPOLLRDHUP
         else:
             interest = EPOLLIN
-        if self._output.waiting or (more_arrived and self._exchange is None):
+        if exchange is not None and exchange.paused and exchange.is_held_up:
+            interest = 0
+        if self._output.waiting:
             interest |= EPOLLOUT
         if interest != self._interest:
             self._interest = interest

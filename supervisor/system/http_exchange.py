@@ -49,12 +49,12 @@ class Exchange:
         finished: Nothing more will come of this request.
         oversized: The body is larger than `body_limit`.
         answered: `answer` or `stream` was called.
+        paused: `pause` was called, and not `resume` after it.
         keep_alive: The connection lives on after the answer.
         context: The service's own.
     """
 
     __slots__ = (
-        "_paused",
         "_way_back",
         "answered",
         "body_limit",
@@ -64,6 +64,7 @@ class Exchange:
         "keep_alive",
         "on_body",
         "oversized",
+        "paused",
         "request",
         "trailers",
     )
@@ -75,7 +76,7 @@ class Exchange:
         self.body_limit = DEFAULT_BODY_LIMIT
         self.on_body: Callable[[Payload], None] | None = None
         self.handed_over_bytes = 0
-        self._paused = False
+        self.paused = False
         self.finished = False
         self.oversized = False
         self.answered = False
@@ -109,18 +110,18 @@ class Exchange:
 
     def pause(self) -> None:
         """Read no more of the body until `resume`: the peer waits. What is read already is still handed over."""
-        self._paused = True
+        self.paused = True
         self._way_back.watch()
 
     def resume(self) -> None:
         """Read on."""
-        self._paused = False
+        self.paused = False
         self._way_back.watch()
 
     @property
     def is_held_up(self) -> bool:
         """Whether more is to come of the body and is not to be read yet."""
-        return self._paused and not self.finished and not self.answered
+        return self.paused and not self.finished and not self.answered
 
     def hand_over(self) -> None:
         """Give what has arrived to whoever takes the body, unless it is too much. For the connection."""

@@ -66,14 +66,15 @@ class Input:
         self.broken = False
         self.exhausted = False
 
-    def receive(self) -> None:
-        """Read once."""
+    def receive(self) -> bool:
+        """Read once; whether more may come, so that it is neither `ended` nor `broken` nor `exhausted`."""
         try:
             self._read(self)
         except BlockingIOError:
-            return
+            return True
         except OSError:
             self.broken = True
+        return not (self.ended or self.broken or self.exhausted)
 
     def begin_body(self, exchange: Exchange) -> int:
         """Prepare for the rest of the body of *exchange*: `keep_body` or `ignore_body` follows.
