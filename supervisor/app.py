@@ -28,7 +28,7 @@ from supervisor.processes import Processes
 from supervisor.readings import Readings
 from supervisor.report import Report
 from supervisor.settings import commands_of, credentials_of, lifecycle_settings
-from supervisor.system.clock import Clock
+from supervisor.system.clock import Clock, MonotonicClock
 from supervisor.system.console import Console
 from supervisor.system.delivery import Delivery
 from supervisor.system.diagnostics import DiagnosticHandler
@@ -75,7 +75,7 @@ def run(config: Config) -> int:
         _log.error("%s", error)
         return EXIT_FAILED
     try:
-        return trio.run(application.supervise)
+        return trio.run(application.supervise, clock=MonotonicClock())
     except Exception as error:  # noqa: BLE001 -- the one place; whoever reads standard error gets a line, and exit code 1
         _log.critical("The supervisor has failed, which is a defect of its own: %r", error, exc_info=_is_debugging())
         return EXIT_FAILED

@@ -12,6 +12,7 @@ from supervisor.api.json_text import is_json
 from supervisor.errors import SERVICE_ERRORS, ProtocolError
 from supervisor.function import Function
 from supervisor.lifecycle.invocation import (
+    FunctionError,
     FunctionResponse,
     Invocation,
     Outcome,
@@ -33,7 +34,8 @@ CLIENT_CONTEXT_BYTES: Final = 3583
 RIE_FUNCTION: Final = "function"
 """The only function name that RIE knows; whoever uses it means the function that is configured."""
 
-_PATH: Final = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
+_PATH: Final = "/2015-03-31/functions/"
+_PATH_END: Final = "/invocations"
 _OLD_PATH: Final = re.compile(r"/2014-11-13/functions/([^/]+)/invoke-async/?")
 _NAME: Final = re.compile(
     r"(?:arn:aws[a-zA-Z-]*:lambda:)?(?:(?P<region>[a-z]{2}(?:-[a-z]+)+-\d):)?(?:(?P<account>\d{12}):)?(?:function:)?"
@@ -46,6 +48,9 @@ _TENANT: Final = re.compile(r"[a-zA-Z0-9._:/=+\-@ ]{1,256}")
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 _CONTROL_CHARACTERS: Final = dict.fromkeys((*range(32), 127), " ")
+
+_TYPES: Final = ("RequestResponse", "DryRun")
+"""The invocation types whose caller waits."""
 
 _CAPITAL_MESSAGE: Final = frozenset({"ServiceException", "SnapStartException", "SnapStartTimeoutException"})
 """The exceptions whose text stands under `Message`, not `message` (the service's API model)."""
@@ -70,12 +75,20 @@ class Target:
 
 def find(method: str, path: str) -> Target | Response:
     """What a path names, or the answer that the request gets when it names nothing."""
-    match, is_invoke_async = _PATH.fullmatch(path), False
-    if match is None:
-        match, is_invoke_async = _OLD_PATH.fullmatch(path), True
-    if match is None:
+    if path.startswith(_PATH) and path.endswith(_PATH_END):
+        name, is_invoke_async = path[len(_PATH) : -len(_PATH_END)], False
+    elif match := _OLD_PATH.fullmatch(path):
+        name, is_invoke_async = match[1], True
+    else:
         return NOT_FOUND
-    return Target(unquote(match[1]), is_invoke_async) if method == "POST" else method_not_allowed("POST")
+    if not name or "/" in name:
+        return NOT_FOUND
+    return Target(unquote(name), is_invoke_async) if method == "POST" else method_not_allowed("POST")
+
+
+def is_plain(request: Request, target: Target) -> bool:
+    """Whether the caller says nothing of how the function is to be invoked: it waits for the function."""
+    return not target.is_invoke_async and "x-amz-invocation-type" not in request.headers
 
 
 def is_event(request: Request, target: Target) -> bool:
@@ -98,9 +111,11 @@ def parse(
     request_id = headers.get("x-amzn-requestid", "")
     if request_id and not _UUID.fullmatch(request_id):
         raise ProtocolError(400, "InvalidRequestContentException", f"The request id {request_id!r} is not a UUID")
-    event = is_event(request, target)
-    if not event:
-        _check_type(headers.get("x-amz-invocation-type", "RequestResponse"))
+    invocation_type = headers.get("x-amz-invocation-type", "RequestResponse")
+    event = target.is_invoke_async or invocation_type == "Event"
+    if not event and invocation_type not in _TYPES:
+        raise _invalid(f"The invocation type {invocation_type!r} is none of RequestResponse, Event, DryRun")
+    client_context = headers.get("x-amz-client-context", "")
     tenant_id = headers.get("x-amz-tenant-id", "")
     if tenant_id and not _TENANT.fullmatch(tenant_id):
         raise _invalid(f"The tenant id {tenant_id!r} does not match {_TENANT.pattern}")
@@ -111,7 +126,7 @@ def parse(
         invocation_id=fresh.invocation_id,
         trace_id=headers.get("x-amzn-trace-id") or fresh.trace_id,
         wants_log_tail=not event and headers.get("x-amz-log-type") == "Tail",
-        client_context="" if event else _client_context(headers.get("x-amz-client-context", "")),
+        client_context=_client_context(client_context) if client_context and not event else "",
         tenant_id=tenant_id,
     )
 
@@ -119,11 +134,6 @@ def parse(
 def is_dry_run(request: Request) -> bool:
     """Whether the caller only asks whether it might invoke."""
     return request.headers.get("x-amz-invocation-type") == "DryRun"
-
-
-def _check_type(invocation_type: str) -> None:
-    if invocation_type not in ("RequestResponse", "DryRun"):
-        raise _invalid(f"The invocation type {invocation_type!r} is none of RequestResponse, Event, DryRun")
 
 
 def _document(body: Payload) -> Payload:
@@ -148,6 +158,8 @@ def _refuse_constant(name: str) -> None:
 
 def _arn(function_name: str, query: str, function: Function) -> str:
     """The ARN as the caller named the function; what the caller left out is the function's own."""
+    if function_name == RIE_FUNCTION and not query:
+        return f"arn:aws:lambda:{function.region}:{function.account_id}:function:{function.name}"
     match = _NAME.fullmatch(function_name)
     if match is None:
         raise _invalid(f"The function name {function_name!r} is neither a name nor an ARN")
@@ -168,8 +180,6 @@ def _arn(function_name: str, query: str, function: Function) -> str:
 
 def _client_context(encoded: str) -> str:
     """The decoded client context, ready for a header: bytes as Latin-1 characters, no control characters."""
-    if not encoded:
-        return ""
     if len(encoded) > CLIENT_CONTEXT_BYTES:
         raise _invalid(f"The client context has {len(encoded)} bytes; at most {CLIENT_CONTEXT_BYTES} are allowed")
     try:
@@ -202,14 +212,18 @@ def answer(invocation: Invocation, outcome: Outcome, version: str, log_tail: byt
     )
     if log_tail is not None:
         headers += (("X-Amz-Log-Result", base64.b64encode(log_tail).decode()),)
+    if isinstance(outcome, FunctionResponse):
+        return Response(200, (_content_type(outcome), *headers), outcome.payload)
     if isinstance(outcome, Unavailable):
         return refused(refusal_of(outcome), invocation.request_id)
+    headers = (("X-Amz-Function-Error", "Unhandled"), *headers)
     if isinstance(outcome, PlatformError):
-        return Response(200, (JSON, ("X-Amz-Function-Error", "Unhandled"), *headers), platform_error_body(outcome))
-    content_type = ("Content-Type", outcome.content_type) if outcome.content_type else JSON
-    if isinstance(outcome, FunctionResponse):
-        return Response(200, (content_type, *headers), outcome.payload)
-    return Response(200, (content_type, ("X-Amz-Function-Error", "Unhandled"), *headers), outcome.payload)
+        return Response(200, (JSON, *headers), platform_error_body(outcome))
+    return Response(200, (_content_type(outcome), *headers), outcome.payload)
+
+
+def _content_type(outcome: FunctionResponse | FunctionError) -> tuple[str, str]:
+    return ("Content-Type", outcome.content_type) if outcome.content_type else JSON
 
 
 def refusal_of(outcome: Unavailable) -> ProtocolError:

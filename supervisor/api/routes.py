@@ -1,6 +1,5 @@
 """Every endpoint of the runtime's port, on one screen. What an endpoint does is not here."""
 
-import re
 from collections.abc import Mapping
 from enum import IntEnum, auto
 from typing import Final, NamedTuple
@@ -56,7 +55,11 @@ ROUTES: Final[Mapping[str, tuple[str, Endpoint]]] = {
     "/2022-07-01/telemetry/": ("PUT", Endpoint.TELEMETRY_SUBSCRIBE),
 }
 
-_WITH_REQUEST_ID: Final = re.compile(r"(/2018-06-01/runtime/invocation/)([^/]+)(/(?:response|error))")
+_WITHOUT_REQUEST_ID: Final = {
+    path: (method, Route(endpoint)) for path, (method, endpoint) in ROUTES.items() if "{id}" not in path
+}
+_INVOCATION: Final = "/2018-06-01/runtime/invocation/"
+"""What the paths begin with that a request id is in."""
 
 _OF_EXTENSIONS: Final = ("/2020-01-01/", "/2020-08-15/", "/2022-07-01/")
 _OF_SNAP_START: Final = frozenset({Endpoint.RESTORE_NEXT, Endpoint.RESTORE_ERROR, Endpoint.CREDENTIALS})
@@ -70,13 +73,21 @@ def find(method: str, path: str, *, extensions_enabled: bool = True, snap_start:
     Unknown paths, most of those with a trailing slash among them, give 404, wrong methods 405 with `Allow` (RIE 1.170
     does so).
     """
-    row, request_id = ROUTES.get(path), ""
-    if row is None and (match := _WITH_REQUEST_ID.fullmatch(path)):
-        before, encoded_id, after = match.groups()
-        row, request_id = ROUTES[f"{before}{{id}}{after}"], unquote(encoded_id)
+    row = _WITHOUT_REQUEST_ID.get(path) or _with_request_id(path)
     if row is None or (not extensions_enabled and path.startswith(_OF_EXTENSIONS)):
         return NOT_FOUND
-    allowed, endpoint = row
-    if endpoint in _OF_SNAP_START and not snap_start:
+    allowed, route = row
+    if route.endpoint in _OF_SNAP_START and not snap_start:
         return NOT_FOUND
-    return Route(endpoint, request_id) if method == allowed else method_not_allowed(allowed)
+    return route if method == allowed else method_not_allowed(allowed)
+
+
+def _with_request_id(path: str) -> tuple[str, Route] | None:
+    if not path.startswith(_INVOCATION):
+        return None
+    request_id, _, call = path.removeprefix(_INVOCATION).partition("/")
+    row = ROUTES.get(f"{_INVOCATION}{{id}}/{call}")
+    if row is None or not request_id:
+        return None
+    allowed, endpoint = row
+    return allowed, Route(endpoint, unquote(request_id) if "%" in request_id else request_id)

@@ -46,9 +46,9 @@ class CallerService:
             exchange.answer(target)
             return
         exchange.context = target
-        exchange.body_limit = (
-            invoke_api.EVENT_BYTES if invoke_api.is_event(request, target) else invoke_api.REQUEST_BYTES
-        )
+        exchange.body_limit = invoke_api.REQUEST_BYTES
+        if invoke_api.is_event(request, target):
+            exchange.body_limit = invoke_api.EVENT_BYTES
 
     def invoke(self, exchange: Exchange, fresh: invoke_api.Identifiers) -> None:
         """The whole request is in: run the function, now or when nobody waits, and answer.
@@ -59,13 +59,13 @@ class CallerService:
         function, request, target = self._function, exchange.request, exchange.context
         assert isinstance(target, invoke_api.Target)
         invocation = invoke_api.parse(request, target, function, fresh, raw_payload=self._raw_payload)
-        if invoke_api.is_event(request, target):
-            self._accept(exchange, invocation, target)
-            return
-        if invoke_api.is_dry_run(request):
-            exchange.answer(invoke_api.dry_run(invocation.request_id))
-            return
-
+        if not invoke_api.is_plain(request, target):
+            if invoke_api.is_event(request, target):
+                self._accept(exchange, invocation, target)
+                return
+            if invoke_api.is_dry_run(request):
+                exchange.answer(invoke_api.dry_run(invocation.request_id))
+                return
         if self._backlog.is_closed:
             raise ProtocolError(500, "ServiceException", SHUT_DOWN)
 

@@ -1,38 +1,53 @@
 """Fresh identifiers: UUIDs and X-Ray trace headers, from the kernel's random source."""
 
 import os
+import re
 import time
 from typing import Final
 
-_READ_BYTES: Final = 1024
-"""So much of the kernel's random source is read at a time: enough for 64 identifiers."""
+_AT_A_TIME: Final = 64
+"""So many identifiers are made of one read of the kernel's random source."""
+
+_VERSION: Final = bytes(0x40 | byte & 0x0F for byte in range(256))
+_VARIANT: Final = bytes(0x80 | byte & 0x3F for byte in range(256))
+"""What becomes of the two bytes of a UUID that say what it is: random, version 4 (RFC 9562, 5.4)."""
+
+_GROUPS: Final = re.compile("(.{8})(.{4})(.{4})(.{4})(.{12})")
+_ROOT_AND_PARENT: Final = re.compile("(.{24})(.{16})")
 
 
-class _Randomness:
-    """Random bits, each given out once. We never fork without an exec, so nobody else has the same."""
+class _Fresh:
+    """Identifiers that nobody has yet, each given out once. We never fork without an exec, so nobody else has them."""
 
     def __init__(self) -> None:
-        self._digits = ""
+        self.uuids: list[str] = []
+        self.traces: list[str] = []
 
-    def take(self, count: int) -> str:
-        """*count* hexadecimal digits that nobody else gets."""
-        if len(self._digits) < count:
-            self._digits = os.urandom(_READ_BYTES).hex()
-        digits, self._digits = self._digits[:count], self._digits[count:]
-        return digits
+    def make_uuids(self) -> None:
+        """Have some UUIDs."""
+        data = bytearray(os.urandom(16 * _AT_A_TIME))
+        data[6::16] = data[6::16].translate(_VERSION)
+        data[8::16] = data[8::16].translate(_VARIANT)
+        self.uuids = ["-".join(groups) for groups in _GROUPS.findall(data.hex())]
+
+    def make_traces(self) -> None:
+        """Have the random parts of some trace headers."""
+        text = os.urandom(20 * _AT_A_TIME).hex()
+        self.traces = [f"{root};Parent={parent};Sampled=0" for root, parent in _ROOT_AND_PARENT.findall(text)]
 
 
-_randomness: Final = _Randomness()
+_fresh: Final = _Fresh()
 
 
 def new_uuid() -> str:
-    """A random UUID, version 4, in lower case (what `uuid.uuid4` gives, at a third of its cost)."""
-    digits = _randomness.take(32)
-    variant = "89ab"[int(digits[16], 16) & 3]
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+    """A random UUID, version 4, in lower case (what `uuid.uuid4` gives, at a fraction of its cost)."""
+    if not _fresh.uuids:
+        _fresh.make_uuids()
+    return _fresh.uuids.pop()
 
 
 def new_trace_id() -> str:
     """A trace header of its own, not sampled (AWS: X-Ray, "Tracing header"): root with the time, and a parent."""
-    digits = _randomness.take(40)
-    return f"Root=1-{int(time.time()):08x}-{digits[:24]};Parent={digits[24:]};Sampled=0"
+    if not _fresh.traces:
+        _fresh.make_traces()
+    return f"Root=1-{int(time.time()):08x}-{_fresh.traces.pop()}"
