@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "immortal.h"
 #include "snapshot.h"
 
 static const unsigned char frozen_code[] = {
@@ -121,13 +122,34 @@ static int run(void) {
     return Py_FinalizeEx() == 0 ? code : 1;
 }
 
+/* Also lets the garbage collector never look at these objects again. */
+static int make_all_immortal(void) {
+    PyObject *objects = call("gc", "get_objects", PyTuple_New(0));
+    if (objects == NULL || !immortalize(objects)) {
+        return exit_code(NULL);
+    }
+    Py_DECREF(objects);
+    PyObject *frozen = call("gc", "freeze", PyTuple_New(0));
+    Py_XDECREF(frozen);
+    return frozen ? 0 : exit_code(NULL);
+}
+
 static int write_snapshot(const char *path) {
     /* Memory that is free again goes back to the kernel at once, and leaves zeros behind. */
     const long purge_delay = mi_option_get(mi_option_purge_delay);
     mi_option_set(mi_option_purge_delay, 0);
-    int code = exit_code(call("snapshot", "prepare", PyTuple_New(0)));
+    static const char *const parts[] = {"prepare", "rehearse", "conclude"};
+    int code = 0;
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(parts) && code == 0; i++) {
+        code = exit_code(call("snapshot", parts[i], PyTuple_New(0)));
+    }
+    if (code == 0) {
+        code = make_all_immortal();
+    }
     mi_collect(true);
     mi_option_set(mi_option_purge_delay, purge_delay);
+    /* What a restored process allocates lies together, not in the gaps between the objects that are there. */
+    mi_heap_set_default(mi_heap_new());
     if (code == 0) {
         /* What is restored is a child of this process, which goes no further. */
         PyOS_BeforeFork();

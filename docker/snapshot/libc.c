@@ -32,8 +32,9 @@ void find_clock(void) {
 
 int __clock_gettime(clockid_t clock, struct timespec *time) {
     if (snapshot_next_mapping != 0) {
-        /* In what becomes a snapshot time stands still: it is the same each time it is built. */
-        *time = (struct timespec){0};
+        /* In what becomes a snapshot time stands still: it is the same each time it is built. Not at 0, which may mean
+         * that something has never been. */
+        *time = (struct timespec){.tv_sec = 1};
         return 0;
     }
     if (kernel_clock != NULL && kernel_clock(clock, time) == 0) {

@@ -17,11 +17,17 @@ _ROOT_AND_PARENT: Final = re.compile("(.{24})(.{16})")
 
 
 class _Fresh:
-    """Identifiers that nobody has yet, each given out once. We never fork without an exec, so nobody else has them."""
+    """Identifiers that nobody has yet, each given out once; a forked process forgets those of its parent."""
 
     def __init__(self) -> None:
         self.uuids: list[str] = []
         self.traces: list[str] = []
+        os.register_at_fork(after_in_child=self.forget)
+
+    def forget(self) -> None:
+        """Let the next ones be made anew."""
+        self.uuids.clear()
+        self.traces.clear()
 
     def make_uuids(self) -> None:
         """Have some UUIDs."""
