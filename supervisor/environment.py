@@ -26,6 +26,7 @@ from supervisor.lifecycle.events import (
 )
 from supervisor.lifecycle.invocation import Invocation, Outcome, Payload
 from supervisor.lifecycle.machine import Lifecycle
+from supervisor.lifecycle.milestones import Milestone
 from supervisor.lifecycle.model import Settings
 from supervisor.lifecycle.states import Phase
 from supervisor.mailboxes import Mailboxes
@@ -122,6 +123,7 @@ class Environment:
             order.KillExtension: lambda kill: processes.kill_extension(kill.name),
             order.DismissExtension: lambda dismiss: report.deliver(processes.killer(dismiss.name)),
             **dict.fromkeys(get_args(Diagnosis), report.diagnose),
+            **dict.fromkeys(get_args(Milestone), report.tell),
             order.ClearEnvironment: lambda _: self._clear(),
             order.RequestShutdown: lambda _: unneeded(),
             order.EndEnvironment: lambda _: ended(),
@@ -235,13 +237,13 @@ class Environment:
 
     def _perform_orders(self) -> None:
         """Perform what is ordered. What an effect causes to be ordered comes after all that is ordered already."""
-        if self._performing:
+        if self._performing or not (self._orders or self._idle_watchers):
             return
         self._performing = True
         try:
             while self._orders:
                 effect = self._orders.popleft()
-                self._perform.get(type(effect), self._report.tell)(effect)
+                self._perform[type(effect)](effect)
         finally:
             self._performing = False
         if self._idle_watchers and self._lifecycle.is_idle:
@@ -263,8 +265,9 @@ class Environment:
         self._sinks[start.invocation] = self._readers[start.invocation](start.content_type)
 
     def _answer_caller(self, answer: order.AnswerCaller) -> None:
-        self._readers.pop(answer.invocation, None)
-        self._sinks.pop(answer.invocation, None)
+        if self._readers:
+            self._readers.pop(answer.invocation, None)
+            self._sinks.pop(answer.invocation, None)
         self._callers.pop(answer.invocation)(answer.outcome)
 
     def _freeze(self) -> None:

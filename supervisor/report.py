@@ -28,7 +28,7 @@ from supervisor.lifecycle.milestones import (
 from supervisor.log import Log
 from supervisor.system.clock import Clock
 from supervisor.system.memory import Memory
-from supervisor.telemetry.hub import Telemetry
+from supervisor.telemetry.hub import OF_INVOCATIONS, Telemetry
 from supervisor.telemetry.log_format import LogFormat
 from supervisor.telemetry.subscription import Subscription
 
@@ -84,12 +84,27 @@ class Report:
     def tell(self, milestone: Milestone) -> None:
         """Report *milestone*."""
         kind = type(milestone)
-        if kind in _AFTER_OUTPUT or (kind is RuntimeDone and self._telemetry.is_listening):
+        is_listening = self._telemetry.is_listening
+        if kind in _AFTER_OUTPUT or (kind is RuntimeDone and is_listening):
             self._drain_output()
         # Later than the output, which is told first: subscribers see the moments in order.
         now = self._clock.now()
         if kind in _MEASURED:
             self._measure(kind, now)
+        if kind not in OF_INVOCATIONS:
+            self._prepare(milestone)
+        if is_listening or kind not in OF_INVOCATIONS:
+            self._telemetry.tell(milestone, now, self._memory_used_mb)
+        line = self._format.milestone(milestone, now, self._memory_used_mb)
+        if line:
+            # What the platform says of an init on its own is in no invocation's tail (recorded on AWS).
+            self._lines.write(line, in_tail=not (self._init_is_own and kind in _OF_INIT))
+        if kind is InvocationReported:
+            self._lines.tail.complete()
+            if self.storage is not None:
+                self.storage.check()
+
+    def _prepare(self, milestone: Milestone) -> None:
         if isinstance(milestone, InitStarted):
             self._init_is_own = milestone.phase is InitPhase.INIT
             if self._init_is_own:
@@ -97,17 +112,6 @@ class Report:
         elif isinstance(milestone, ShutdownEnded) and milestone.killed:
             names = ", ".join(milestone.killed)
             _log.warning("Killed at the deadline of the shutdown, because still running: %s", names)
-        self._telemetry.tell(milestone, now, self._memory_used_mb)
-        line = self._format.milestone(milestone, now, self._memory_used_mb)
-        if line:
-            self._write(line, is_of_init=kind in _OF_INIT)
-        if kind is InvocationReported:
-            self._end_invocation()
-
-    def _end_invocation(self) -> None:
-        self._lines.tail.complete()
-        if self.storage is not None:
-            self.storage.check()
 
     def _measure(self, kind: type[Milestone], now: float) -> None:
         if kind is InvocationReported and now < self._measured_at + _MEASURED_AGAIN_AFTER_SECONDS:
@@ -150,9 +154,6 @@ class Report:
         """
         now = self._clock.now()
         repeated = self._telemetry.subscribe(name, subscription, now)
-        self._write(self._format.subscription(name, subscription, now, repeated=repeated), is_of_init=True)
+        line = self._format.subscription(name, subscription, now, repeated=repeated)
+        self._lines.write(line, in_tail=not self._init_is_own)
         return repeated
-
-    def _write(self, line: str, *, is_of_init: bool) -> None:
-        """Write *line*; what the platform says of an init on its own is in no invocation's tail (recorded on AWS)."""
-        self._lines.write(line, in_tail=not (is_of_init and self._init_is_own))

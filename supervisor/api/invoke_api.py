@@ -83,7 +83,9 @@ def find(method: str, path: str) -> Target | Response:
         return NOT_FOUND
     if not name or "/" in name:
         return NOT_FOUND
-    return Target(unquote(name), is_invoke_async) if method == "POST" else method_not_allowed("POST")
+    if "%" in name:
+        name = unquote(name)
+    return Target(name, is_invoke_async) if method == "POST" else method_not_allowed("POST")
 
 
 def is_plain(request: Request, target: Target) -> bool:

@@ -157,12 +157,12 @@ class PeerService:
     def _accept_response(self, exchange: Exchange) -> None:
         request, route = exchange.request, exchange.context
         assert isinstance(route, Route)
-        event = (
-            runtime_api.response_received(request, exchange.trailers, exchange.handed_over_bytes)
-            if exchange is self._begun_response
-            else runtime_api.response_at_once(request, exchange.trailers, route.request_id)
-        )
-        self._accept(exchange, event)
+        if exchange is self._begun_response:
+            event = runtime_api.response_received(request, exchange.trailers, exchange.handed_over_bytes)
+        else:
+            event = runtime_api.response_at_once(request, exchange.trailers, route.request_id)
+        self._environment.dispatch(event)
+        exchange.answer(ACCEPTED)
 
     def _accept(self, exchange: Exchange, event: Event) -> None:
         self._environment.dispatch(event)

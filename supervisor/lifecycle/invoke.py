@@ -22,7 +22,7 @@ from supervisor.lifecycle.milestones import (
     Status,
 )
 from supervisor.lifecycle.model import Effects, Invoke, State, Timer
-from supervisor.lifecycle.states import Phase, RuntimeState
+from supervisor.lifecycle.states import ExtensionState, Phase, RuntimeState
 
 INVOKE = "INVOKE"
 """The event that an extension registers for to be told of invocations (AWS: Extensions API, "Register")."""
@@ -57,8 +57,9 @@ def next_step(state: State) -> Callable[[State, float], Effects] | None:
         return None
     if invoke.runtime_done is None:
         return _runtime_done
+    # Asked after every poll of every extension, so not by `Extension.busy`, which is a call.
     for extension in state.extensions.values():
-        if extension.busy:
+        if extension.state is not ExtensionState.READY or extension.pending is not None:
             return None
     return _succeed
 

@@ -18,21 +18,20 @@ from supervisor.lifecycle.states import Phase, RuntimeState
 
 
 class Lifecycle:
-    """The lifecycle of one execution environment."""
+    """The lifecycle of one execution environment.
+
+    Attributes:
+        deadline: The next moment at which `TimePassed` is due, None if there is none.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._state = State(settings)
+        self.deadline: float | None = None
 
     @property
     def phase(self) -> Phase:
         """Where the environment is."""
         return self._state.phase
-
-    @property
-    def deadline(self) -> float | None:
-        """The next moment at which `TimePassed` is due, None if there is none."""
-        timers = self._state.timers
-        return min(timers.values()) if timers else None
 
     @property
     def is_idle(self) -> bool:
@@ -62,6 +61,7 @@ class Lifecycle:
         effects = _react(state, event, now)
         while (step := _next_step(state)) is not None:
             effects += step(state, now)
+        self.deadline = min(state.timers.values()) if state.timers else None
         return effects
 
 
@@ -125,7 +125,7 @@ def _react(state: State, event: e.Event, now: float) -> Effects:  # noqa: C901, 
         case e.ErrorStarted():
             return uploads.start_error(state, now, event)
         case e.ErrorReceived(payload, content_type):
-            return uploads.finish_upload(state, now, FunctionError(payload, content_type))
+            return uploads.finish_upload(state, FunctionError(payload, content_type))
         case e.ResponseModeRefused(request_id, invocation_id):
             return uploads.refuse_mode(state, now, request_id, invocation_id)
         case e.UploadOversized():

@@ -66,19 +66,14 @@ def check_answerable(state: State, request_id: str, invocation_id: str) -> Invok
     return invoke
 
 
-def finish_upload(state: State, now: float, outcome: Outcome, *, produced_bytes: int | None = None) -> Effects:
-    """The runtime's answer is complete, or will never be: the caller gets *outcome*.
-
-    *produced_bytes* is the size of a response, None for everything that is none.
+def finish_upload(state: State, outcome: Outcome) -> Effects:
+    """The runtime's answer, which is no response, is complete, or will never be: the caller gets *outcome*.
 
     Raises:
         ProtocolError: No answer is being uploaded, for example because a reset came between.
     """
     invoke = _uploading(state)
     state.runtime.state = RuntimeState.RESPONSE_SENT
-    if produced_bytes is not None:
-        invoke.response_ended = now
-        invoke.produced_bytes = produced_bytes
     return _answer(invoke, outcome)
 
 
@@ -88,10 +83,13 @@ def finish_response(state: State, now: float, received: ResponseReceived) -> Eff
     Raises:
         ProtocolError: As in `_begin` when it starts with the same event, else as in `finish_upload`.
     """
-    start = [] if received.started is None else start_response(state, now, received.started)
+    effects = [] if received.started is None else start_response(state, now, received.started)
+    invoke = _uploading(state)
+    state.runtime.state = RuntimeState.RESPONSE_SENT
+    invoke.response_ended = now
+    invoke.produced_bytes = received.streamed_bytes + len(received.payload)
     response = FunctionResponse(received.payload, received.content_type, received.stream_error)
-    produced_bytes = received.streamed_bytes + len(received.payload)
-    return start + finish_upload(state, now, response, produced_bytes=produced_bytes)
+    return effects + _answer(invoke, response)
 
 
 def truncate(state: State, now: float) -> Effects:
@@ -125,7 +123,7 @@ def refuse_size(state: State, now: float) -> Effects:
     Raises:
         ProtocolError: As in `finish_upload`.
     """
-    return finish_upload(state, now, _too_large(_uploading(state)))
+    return finish_upload(state, _too_large(_uploading(state)))
 
 
 def _too_large(invoke: Invoke) -> Outcome:
@@ -147,7 +145,7 @@ def refuse_mode(state: State, now: float, request_id: str, invocation_id: str) -
     """
     invoke = _begin(state, now, RuntimeCall.RESPONSE, request_id, invocation_id)
     fault = Fault.RUNTIME_INVALID_RESPONSE_MODE_HEADER
-    return finish_upload(state, now, platform_error(invoke, fault, "Invalid function response mode"))
+    return finish_upload(state, platform_error(invoke, fault, "Invalid function response mode"))
 
 
 def _uploading(state: State) -> Invoke:

@@ -85,7 +85,8 @@ class Connection:
         self._output.send(response.head() + self._head_ends.of(exchange), body)
         if not self._output.waiting:
             self._conclude(exchange)
-        if not self._serving:
+        # Otherwise nothing is to be waited for that was not before.
+        if self._output.waiting or exchange.paused or self._reader.arrived or self._reader.refusal is not None:
             self.watch()
 
     def stream(self, exchange: Exchange, response: Response, length: int | None) -> AnswerStream:
@@ -137,12 +138,12 @@ class Connection:
         reader = self._reader
         while reader.arrived and self._exchange is None:
             exchange = self._exchange = reader.arrived.popleft()
-            if exchange.finished:
-                self._service.begin(exchange)
-                if not exchange.answered and not self._closed:
-                    self._finish(exchange)
-            else:
+            if not exchange.finished:
                 self._begin_body(exchange)
+                continue
+            self._service.begin(exchange)
+            if not exchange.answered and not self._closed:
+                self._finish(exchange)
         if self._exchange is None and reader.refusal is not None:
             self._refuse(reader.refusal)
 

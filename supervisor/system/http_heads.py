@@ -24,11 +24,8 @@ _FIRST_LINE: Final = re.compile(rb"(GET|POST) (/[\w\-.:%/]*)(?:\?([\w\-.:%/=&+]*
 _LENGTH: Final = re.compile(rb"(?<=\r\n)content-length: (\d{1,7})\r\n", re.IGNORECASE)
 
 
-class Known(NamedTuple):
-    """A request, and whether its connection lives on after it."""
-
-    request: Request
-    keep_alive: bool
+Known = tuple[Request, bool]
+"""A request, and whether its connection lives on after it."""
 
 
 class _Whole(NamedTuple):
@@ -68,7 +65,11 @@ class Heads:
         known, length = whole
         if length != len(data):
             return None
-        return known if length == end else Known(_with_body(known.request, data[end:]), known.keep_alive)
+        if length == end:
+            return known
+        one, keep_alive = known
+        body, further = data[end:], one.further_headers
+        return Request(one.method, one.path, one.query, one.headers, body, one.version, further), keep_alive
 
     def remember(self, data: bytes, request: Request, *, keep_alive: bool) -> bool:
         """Learn that *request*, which is all in, came at the beginning of *data*; whether nothing came behind it."""
@@ -76,7 +77,7 @@ class Heads:
         if end + len(request.body) != len(data):
             return False
         if len(self._wholes) < _REMEMBERED:
-            self._wholes[data[:end]] = _Whole(Known(replace(request, body=b""), keep_alive), len(data))
+            self._wholes[data[:end]] = _Whole((replace(request, body=b""), keep_alive), len(data))
         if len(self._lines) < _REMEMBERED and (first := _FIRST_LINE.match(data)):
             lines, _ = _without_length(data[first.end() - 2 : end])
             self._lines[lines] = _Lines(request.headers, request.further_headers, keep_alive)
@@ -95,11 +96,7 @@ class Heads:
         if length:
             headers = {**headers, "content-length": length.decode()}
         request = Request(method.decode(), path.decode(), query.decode(), headers, data[end:], "1.1", further)
-        return Known(request, keep_alive)
-
-
-def _with_body(known: Request, body: bytes) -> Request:
-    return Request(known.method, known.path, known.query, known.headers, body, known.version, known.further_headers)
+        return request, keep_alive
 
 
 def _without_length(lines: bytes) -> tuple[bytes, bytes]:

@@ -54,8 +54,8 @@ class Input:
         self._recv_into = connected.recv_into
         self._body_buffer = body_buffer
         self.reader = RequestReader(way_back)
-        # A function and no method: an object that refers to itself is not freed at its end.
-        self._read: Callable[[Input], None] = Input._read_requests
+        # A function and no method: an object that refers to itself is not freed at its end. None: requests are read.
+        self._read: Callable[[Input], None] | None = None
         self._exchange: Exchange | None = None
         self._missing: int | None = None
         self._body: bytearray | memoryview = _NOTHING
@@ -69,7 +69,16 @@ class Input:
     def receive(self) -> bool:
         """Read once; whether more may come, so that it is neither `ended` nor `broken` nor `exhausted`."""
         try:
-            self._read(self)
+            if self._read is None:
+                data = self._recv(_READ_BYTES)
+                if data:
+                    self.reader.feed(data)
+                    if self._ignoring:
+                        self._ignore(len(data))
+                else:
+                    self.ended = True
+            else:
+                self._read(self)
         except BlockingIOError:
             return True
         except OSError:
@@ -132,15 +141,6 @@ class Input:
         self.end_body()
         self.reader.close()
 
-    def _read_requests(self) -> None:
-        data = self._recv(_READ_BYTES)
-        if not data:
-            self.ended = True
-            return
-        self.reader.feed(data)
-        if self._ignoring:
-            self._ignore(len(data))
-
     def _read_body(self) -> None:
         count = self._recv_into(self._unfilled)
         if not count:
@@ -176,7 +176,7 @@ class Input:
         self._missing -= count
         if not self._missing:
             self._exchange.finished = True
-            self._read = Input._read_requests
+            self._read = None
 
     def _ignore(self, count: int) -> None:
         self._ignored_bytes += count

@@ -57,7 +57,8 @@ class RequestReader:
         """Read on."""
         at_start = self._at_start
         if at_start and (known := self._heads.request(data)) is not None:
-            exchange = Exchange(self._way_back, known.request, keep_alive=known.keep_alive)
+            request, keep_alive = known
+            exchange = Exchange(self._way_back, request, keep_alive=keep_alive)
             exchange.finished = True
             self.arrived.append(exchange)
             return

@@ -41,13 +41,15 @@ class TextFormat:
     def __init__(self, function: Function) -> None:
         self._function = function
 
-    def milestone(self, milestone: Milestone, now: float, max_memory_used_mb: int) -> str:  # noqa: ARG002 -- JSON has times
+    def milestone(self, milestone: Milestone, now: float, max_memory_used_mb: int) -> str:  # noqa: ARG002, PLR0911
         """See `LogFormat`."""
         match milestone:
             case InvocationReported():
                 return log_lines.end_and_report(milestone, self._function.memory_mb, max_memory_used_mb)
             case InvocationStarted():
                 return log_lines.start(milestone, self._function.version)
+            case RuntimeDone():
+                return ""
             case InitStarted():
                 return log_lines.init_start(milestone)
             case ExtensionReported():

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from supervisor.function import InitializationType
 from supervisor.lifecycle.milestones import (
+    SUCCEEDED,
     Ending,
     ExtensionReported,
     InitPhase,
@@ -72,20 +73,27 @@ def start(milestone: InvocationStarted, version: str) -> str:
 def end_and_report(milestone: InvocationReported, memory_size: int, max_memory_used: int) -> str:
     """END and REPORT; memory in MB."""
     request_id = milestone.invocation.request_id
-    fields = [
-        f"REPORT RequestId: {request_id}",
-        f"Duration: {milestone.duration * 1000:.2f} ms",
-        f"Billed Duration: {billed_ms(milestone.duration, milestone.init_duration)} ms",
-        f"Memory Size: {memory_size} MB",
-        f"Max Memory Used: {max_memory_used} MB",
-    ]
+    is_plain = milestone.ending is SUCCEEDED and milestone.init_duration is None and milestone.restore_duration is None
+    return (
+        f"END RequestId: {request_id}\n"
+        f"REPORT RequestId: {request_id}\t"
+        f"Duration: {milestone.duration * 1000:.2f} ms\t"
+        f"Billed Duration: {billed_ms(milestone.duration, milestone.init_duration)} ms\t"
+        f"Memory Size: {memory_size} MB\t"
+        f"Max Memory Used: {max_memory_used} MB\t"
+        f"{'' if is_plain else _rest_of_report(milestone)}\n"
+    )
+
+
+def _rest_of_report(milestone: InvocationReported) -> str:
+    fields = []
     if milestone.init_duration is not None:
         fields.append(f"Init Duration: {milestone.init_duration * 1000:.2f} ms")
     if milestone.restore_duration is not None:
         fields.append(f"Restore Duration: {milestone.restore_duration * 1000:.2f} ms")
         fields.append(f"Billed Restore Duration: {billed_ms(milestone.restore_duration, None)} ms")
     fields += _ending(milestone.ending) or ("",)
-    return f"END RequestId: {request_id}\n" + "\t".join(fields) + "\n"
+    return "\t".join(fields)
 
 
 def _ending(ending: Ending) -> Sequence[str]:

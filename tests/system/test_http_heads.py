@@ -57,7 +57,7 @@ def test_a_head_without_a_body_is_read_once() -> None:
 
     assert first is not None
     assert second is not None
-    assert first.request is second.request
+    assert first[0] is second[0]
 
 
 def test_the_same_lines_mean_the_same_with_another_target_and_another_length() -> None:
