@@ -73,8 +73,8 @@ def launch(
     """Start *argv* in the directory *cwd* with *environ* as its whole environment, and nothing else of ours.
 
     The child starts in a process group of its own, with `/dev/null` as standard input, no other descriptor than that
-    and its *outputs*, no blocked signal and every signal at its default. A command word without a slash is looked up in
-    the child's own `PATH` (RIE 1.170: in its own), any other is used as it is.
+    and its *outputs*, and after `start_from_clean_signals` no blocked signal and every signal at its default. A command
+    word without a slash is looked up in the child's own `PATH` (RIE 1.170: in its own), any other is used as it is.
 
     The call returns once the kernel has accepted the program, and nobody can have reaped the child before that.
 
@@ -91,7 +91,6 @@ def launch(
     """
     try:
         _check_directory(cwd)
-        _start_from_clean_signals()
         if confinement is not None:
             outputs.give_to(confinement)
         return Child(_start(argv, environ, cwd, outputs, confinement))
@@ -166,8 +165,8 @@ def _program(word: str, environ: Mapping[str, str], cwd: str) -> str:
     raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), word)
 
 
-def _start_from_clean_signals() -> None:
-    """Undo what our own parent blocked or ignored: both would pass through us, and exec, to the child.
+def start_from_clean_signals() -> None:
+    """Undo, for all children, what our own parent blocked or ignored: both would pass through us, and exec, to them.
 
     A signal with a handler is set to its default by exec, one that is ignored is not. So it gets a handler that does
     nothing, which for us is the same, instead of a moment in which it could kill us.

@@ -12,6 +12,9 @@ READ_BYTES: Final = 16 * 1024
 """More than any file about one process holds (proc(5)), except a list of children."""
 
 
+_LINKS_OF_ONE_THREAD: Final = 3
+
+
 class Process(NamedTuple):
     """One process. The kernel reuses the numbers, so its start, in clock ticks since boot, belongs to its identity."""
 
@@ -88,8 +91,14 @@ def _processes() -> Iterator[tuple[int, Process]]:
 def _children(pid: int) -> Iterator[int]:
     # The kernel keeps a list for each thread: of the children which that thread has started.
     try:
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{thread}/children", "rb") as children:
-                yield from map(int, children.read().split())
+        for thread in _threads(pid):
+            with open(f"/proc/{pid}/task/{thread}/children", "rb", buffering=0) as children:
+                yield from map(int, children.readall().split())
     except OSError:
         return
+
+
+def _threads(pid: int) -> list[str]:
+    # The folder of a process with one thread has three links (Linux: `proc_task_getattr`). To list it costs much more.
+    folder = f"/proc/{pid}/task"
+    return [str(pid)] if os.stat(folder).st_nlink == _LINKS_OF_ONE_THREAD else os.listdir(folder)

@@ -92,10 +92,11 @@ def test_a_child_starts_with_no_signal_blocked_and_none_ignored() -> None:
     program = f"""if True:
         import os, signal, sys
         sys.path.insert(0, {str(ACTORS.parents[1])!r})
-        from supervisor.system.children import Outputs, launch
+        from supervisor.system.children import Outputs, launch, start_from_clean_signals
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1, signal.SIGCHLD, signal.SIGTERM])
         for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGCHLD, signal.SIGRTMIN):
             signal.signal(number, signal.SIG_IGN)
+        start_from_clean_signals()
         child = launch(["cat", "/proc/self/status"], {{}}, "/", Outputs(os.dup(1), os.dup(2)))
         os.kill(os.getpid(), signal.SIGHUP)
         os.waitpid(child.pid, 0)
