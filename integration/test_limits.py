@@ -1,12 +1,14 @@
 """Lambda's limits, and another user for the function and its extensions."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from integration.conftest import StartEnvironment
 from integration.peers import IDLE
-from integration.processes import descendants_of, status_of
+from integration.processes import descendants_of, status_of, wait_until
 from integration.test_config import run
 from supervisor.system.child_group import make_child_group
 
@@ -92,6 +94,61 @@ def test_no_control_group_is_left_behind(environment: StartEnvironment) -> None:
     env.terminate()
 
     assert not [found for group in made for found in Path("/sys/fs/cgroup").glob(f"*{group}")]
+
+
+@pytest.fixture
+def group_of_version_2() -> Iterator[Path]:
+    """A control group in which nobody is yet, and which may limit its members."""
+    tree = Path("/sys/fs/cgroup")
+    control = tree / "cgroup.subtree_control"
+    if not control.exists() or not {"memory", "pids"} <= set(control.read_text().split()):
+        pytest.skip("this machine has no control groups of version 2 with memory and pids")
+    group = tree / f"test-{os.getpid()}"
+    try:
+        group.mkdir()
+    except OSError as error:
+        pytest.skip(f"this machine lets nobody make a control group: {error}")
+    yield group
+    for folder in (group / "supervisor", group):
+        if folder.exists():
+            # The kernel forgets a process a moment after it was reaped.
+            wait_until(lambda: "populated 0" in (group / "cgroup.events").read_text(), lambda: f"{group} has members")
+            folder.rmdir()
+
+
+ALONE_IN_GROUP = """
+echo $$ > "$1/cgroup.procs" && shift
+exec unshare --cgroup --mount sh -c 'umount /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup && exec "$@"' sh "$@"
+"""
+
+
+@pytest.mark.rule("lifecycle/lambda-limits")
+@pytest.mark.rule("lifecycle/out-of-memory")
+def test_alone_in_a_control_group_of_version_2_memory_and_processes_are_limited(
+    group_of_version_2: Path, environment: StartEnvironment, tmp_path: Path
+) -> None:
+    """As in a container. The supervisor has to leave the group before its children can have limits of their own."""
+    (tmp_path / "eater.py").write_text(EATER)
+    env = environment(
+        command=["python3", str(tmp_path / "eater.py")],
+        before=["sh", "-c", ALONE_IN_GROUP, "sh", str(group_of_version_2)],
+        options=["--lambda-limits"],
+        environ={"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128"},
+    )
+
+    assert env.invoke(b"30").body == b"{}"
+    (children,) = group_of_version_2.glob("lambda-*")
+    limits = [(children / name).read_text().strip() for name in ("memory.max", "memory.swap.max", "pids.max")]
+    error = env.invoke(b"500").json()
+
+    assert limits == [str(128 << 20), "0", "1024"]
+    assert isinstance(error, dict)
+    assert error["errorType"] == "Runtime.OutOfMemory"
+    used = [int(env.wait_for(r"\tMax Memory Used: (\d+) MB\t", nth)[1]) for nth in (1, 2)]
+    assert 30 <= used[0] < used[1] == 128
+    assert not any("cannot limit" in line for line in env.lines)
+    assert env.terminate() == 0
+    assert not children.exists()
 
 
 @pytest.mark.rule("lifecycle/user")

@@ -5,6 +5,7 @@ Where that is possible depends on who set the container up, so whatever cannot b
 
 import errno
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
@@ -66,16 +67,17 @@ class ChildGroup:
 def make_child_group(memory_bytes: int, processes: int, proc: str = PROC) -> ChildGroup:
     """A group for the children with these limits; where one cannot be kept the reason is among the obstacles."""
     made = ChildGroup()
-    name = f"lambda-{os.getpid()}"
+    # Both before the first is made: for that we may have to leave the group that the second one is made in too.
+    above = {controller: own_group(controller, proc) for controller in ("memory", "pids")}
     try:
-        made.memory = _make("memory", name, proc)
+        made.memory = _make("memory", above)
         _limit_memory(made.memory, memory_bytes)
         made.entrances.append(_entrance(made.memory))
     except OSError as error:
         made.memory = None
         made.obstacles.append(error)
     try:
-        made.processes = _make("pids", name, proc)
+        made.processes = _make("pids", above)
         _write(made.processes.file("pids.max"), processes)
         made.entrances.append(_entrance(made.processes))
     except OSError as error:
@@ -84,13 +86,13 @@ def make_child_group(memory_bytes: int, processes: int, proc: str = PROC) -> Chi
     return made
 
 
-def _make(controller: str, name: str, proc: str) -> Group:
-    ours = own_group(controller, proc)
+def _make(controller: str, above: Mapping[str, Group | None]) -> Group:
+    ours = above[controller]
     if ours is None:
         raise OSError(errno.ENOENT, "no control group is to be seen", "/sys/fs/cgroup")
     if ours.version != 1:
         _share(ours, controller)
-    group = Group(ours.file(name), ours.version)
+    group = Group(ours.file(f"lambda-{os.getpid()}"), ours.version)
     with suppress(FileExistsError):
         os.mkdir(group.path)
     return group
@@ -130,5 +132,7 @@ def _write(path: str, value: object) -> None:
     file = os.open(path, os.O_WRONLY)
     try:
         os.write(file, str(value).encode())
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from None
     finally:
         os.close(file)

@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 import subprocess
@@ -185,11 +186,22 @@ def test_a_group_has_no_more_processes_than_it_may(group: ChildGroup) -> None:
     assert 10 < count <= 20
 
 
+def test_a_file_that_takes_no_limit_is_named(tmp_path: Path) -> None:
+    control = tmp_path / "cgroup.subtree_control"
+    control.symlink_to("/dev/full")
+    mounts = OTHER_MOUNT + f"30 23 0:26 / {tmp_path} rw,nosuid - cgroup2 cgroup rw\n"
+
+    group = make_child_group(64 * MEBIBYTE, 20, make_proc(tmp_path, "0::/\n", mounts))
+
+    assert [(error.errno, error.filename) for error in group.obstacles] == [(errno.ENOSPC, str(control))] * 2
+
+
 def test_where_no_group_can_be_made_the_reason_is_kept(tmp_path: Path) -> None:
     nowhere = make_child_group(64 * MEBIBYTE, 20, make_proc(tmp_path, "", ""))
-    forbidden = make_child_group(64 * MEBIBYTE, 20, make_proc(tmp_path, "0::/\n", V2_MOUNTS.format(root="/")))
+    not_a_tree = OTHER_MOUNT + f"30 23 0:26 / {tmp_path} rw - cgroup2 cgroup rw\n"
+    forbidden = make_child_group(64 * MEBIBYTE, 20, make_proc(tmp_path, "0::/\n", not_a_tree))
 
     assert (nowhere.memory, nowhere.processes, nowhere.entrances, nowhere.memory_peak) == (None, None, [], "")
     assert [error.strerror for error in nowhere.obstacles] == ["no control group is to be seen"] * 2
     assert (forbidden.memory, forbidden.processes) == (None, None)
-    assert len(forbidden.obstacles) == 2
+    assert [error.errno for error in forbidden.obstacles] == [errno.ENOENT] * 2
