@@ -13,6 +13,7 @@ from supervisor.lifecycle import effects as order
 from supervisor.lifecycle.diagnoses import Diagnosis
 from supervisor.lifecycle.effects import Effect
 from supervisor.lifecycle.events import (
+    RUNTIME_POLLED,
     Event,
     ExtensionPollDropped,
     ExtensionPolled,
@@ -21,7 +22,6 @@ from supervisor.lifecycle.events import (
     ResponseStarted,
     RestorePolled,
     RuntimePollDropped,
-    RuntimePolled,
     TimePassed,
 )
 from supervisor.lifecycle.invocation import Invocation, Outcome, Payload
@@ -97,6 +97,7 @@ class Environment:
         self._processes = processes
         self._report = report
         self._alarm = Alarm()
+        self._deadline: float | None = None
         self._callers: dict[Invocation, Answer] = {}
         self._readers: dict[Invocation, ReadAlong] = {}
         self._sinks: dict[Invocation, Sink] = {}
@@ -189,7 +190,7 @@ class Environment:
         Raises:
             ProtocolError: The runtime may not ask now.
         """
-        self._decide(RuntimePolled())
+        self._decide(RUNTIME_POLLED)
         self._mailboxes.park_runtime(poll)
         self._perform_orders()
 
@@ -229,11 +230,14 @@ class Environment:
 
     def _decide(self, event: Event) -> None:
         now = self._clock.now()
-        effects = self._lifecycle.handle(event, now)
+        lifecycle = self._lifecycle
+        effects = lifecycle.handle(event, now)
         for see in self._observers:
             see(event, effects, now)
         self._orders += effects
-        self._alarm.set(self._lifecycle.deadline)
+        if lifecycle.deadline != self._deadline:
+            self._deadline = lifecycle.deadline
+            self._alarm.set(self._deadline)
 
     def _perform_orders(self) -> None:
         """Perform what is ordered. What an effect causes to be ordered comes after all that is ordered already."""

@@ -35,6 +35,7 @@ STREAM_TOO_LARGE: Final = _too_large(STREAM_BYTES)
 INVALID_MODE: Final = refused(ProtocolError(400, "InvalidFunctionResponseMode", "Invalid function response mode"))
 TRUNCATED: Final = refused(ProtocolError(400, "TruncatedHTTPRequest", "HTTP request detected as truncated"))
 
+RESPONSE_MODE: Final = "lambda-runtime-function-response-mode"
 STREAMING: Final = "streaming"
 """The one value that the response mode header may have; without the header a response is buffered."""
 
@@ -46,17 +47,12 @@ def response_started(request: Request, request_id: str) -> ResponseStarted | Res
     """The head of `POST …/invocation/{id}/response` is in."""
     headers = request.headers
     invocation_id = headers.get("lambda-runtime-invocation-id", "")
-    mode = headers.get("lambda-runtime-function-response-mode")
+    mode = headers.get(RESPONSE_MODE)
     if mode is None:
         return ResponseStarted(request_id, invocation_id)
     if mode != STREAMING:
         return ResponseModeRefused(request_id, invocation_id)
     return ResponseStarted(request_id, invocation_id, streaming=True, content_type=headers.get("content-type", ""))
-
-
-def is_buffered(request: Request) -> bool:
-    """Whether nobody may read this response before it is whole, so that its head alone means nothing."""
-    return "lambda-runtime-function-response-mode" not in request.headers
 
 
 def response_received(request: Request, trailers: Mapping[str, str], streamed_bytes: int = 0) -> ResponseReceived:

@@ -37,7 +37,8 @@ class InvokePort:
 
     def begin(self, exchange: Exchange) -> None:
         """The head of a request is in."""
-        self._api_of(exchange).begin(exchange)
+        api = self._streams if exchange.request.path.startswith(stream_api.PATHS) else self._callers
+        api.begin(exchange)
 
     def finish(self, exchange: Exchange) -> None:
         """The whole request is in, or it is too large to be kept."""
@@ -45,7 +46,8 @@ class InvokePort:
         try:
             if exchange.oversized:
                 raise invoke_api.too_large(exchange.body_limit)
-            self._api_of(exchange).invoke(exchange, fresh)
+            api = self._streams if exchange.request.path.startswith(stream_api.PATHS) else self._callers
+            api.invoke(exchange, fresh)
         except ProtocolError as error:
             exchange.answer(invoke_api.refused(error, fresh.request_id))
 
@@ -54,6 +56,3 @@ class InvokePort:
 
         A stream runs dry without disturbing the function (AWS: Response streaming).
         """
-
-    def _api_of(self, exchange: Exchange) -> InvokingApi:
-        return self._streams if exchange.request.path.startswith(stream_api.PATHS) else self._callers

@@ -110,8 +110,8 @@ class PeerService:
         if route.endpoint is Endpoint.INVOCATION_ERROR:
             self._environment.dispatch(runtime_api.error_started(exchange.request, route.request_id))
             return
-        if exchange.finished and runtime_api.is_buffered(exchange.request):
-            # Its beginning and its end are one event, in `finish`.
+        if exchange.finished and runtime_api.RESPONSE_MODE not in exchange.request.headers:
+            # Nobody may read it before it is whole. Its beginning and its end are one event, in `finish`.
             return
         self._begun_response = exchange
         event = runtime_api.response_started(exchange.request, route.request_id)

@@ -1,5 +1,7 @@
 """Everything that can happen to an execution environment, in the past tense. Values only."""
 
+from typing import Final
+
 from supervisor.lifecycle.exits import ExitStatus
 from supervisor.lifecycle.invocation import Invocation, Payload, StreamError
 from supervisor.lifecycle.states import ShutdownReason
@@ -21,6 +23,10 @@ class InvocationArrived:
 @frozen()
 class RuntimePolled:
     """The runtime asked for the next invocation."""
+
+
+RUNTIME_POLLED: Final = RuntimePolled()
+"""One is as good as another."""
 
 
 @frozen()

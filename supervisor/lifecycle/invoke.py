@@ -18,7 +18,6 @@ from supervisor.lifecycle.milestones import (
     InvocationReported,
     InvocationStarted,
     RuntimeDone,
-    Span,
     Status,
 )
 from supervisor.lifecycle.model import Effects, Invoke, State, Timer
@@ -81,18 +80,10 @@ def _runtime_done(state: State, now: float) -> Effects:
 def end_runtime(invoke: Invoke, now: float, ending: Ending) -> RuntimeDone:
     """The runtime has said next, or is cut off, perhaps before it was given anything."""
     delivered = now if invoke.delivered is None else invoke.delivered
-    return RuntimeDone(invoke.invocation, ending, now - delivered, invoke.produced_bytes, _runtime_spans(invoke, now))
-
-
-def _runtime_spans(invoke: Invoke, now: float) -> tuple[Span, ...]:
-    """The runtime's time, divided; nothing when it never responded (AWS: Telemetry API, `platform.runtimeDone`)."""
-    if invoke.response_ended is None or invoke.delivered is None:
-        return ()
-    return (
-        Span("responseLatency", invoke.delivered, invoke.response_started - invoke.delivered),
-        Span("responseDuration", invoke.response_started, invoke.response_ended - invoke.response_started),
-        Span("runtimeOverhead", invoke.response_ended, now - invoke.response_ended),
-    )
+    moments = None
+    if invoke.response_ended is not None:
+        moments = (delivered, invoke.response_started, invoke.response_ended, now)
+    return RuntimeDone(invoke.invocation, ending, now - delivered, invoke.produced_bytes, moments)
 
 
 def _succeed(state: State, now: float) -> Effects:
@@ -112,12 +103,12 @@ def _succeed(state: State, now: float) -> Effects:
 
 
 def _report(state: State, invoke: Invoke, ending: Ending, duration: float, ended: float) -> InvocationReported:
-    spans: tuple[Span, ...] = ()
+    overhead = None
     if invoke.runtime_done is not None:
-        spans = (Span("extensionOverhead", invoke.runtime_done, max(0.0, ended - invoke.runtime_done)),)
+        overhead = (invoke.runtime_done, max(invoke.runtime_done, ended))
     init_duration, state.init_duration = state.init_duration, None
     restore_duration, state.restore_duration = state.restore_duration, None
-    return InvocationReported(invoke.invocation, ending, duration, init_duration, spans, restore_duration)
+    return InvocationReported(invoke.invocation, ending, duration, init_duration, overhead, restore_duration)
 
 
 def conclude(state: State, now: float) -> Effects:

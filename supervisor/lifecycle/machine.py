@@ -59,7 +59,7 @@ class Lifecycle:
         """
         state = self._state
         effects = _react(state, event, now)
-        while (step := _next_step(state)) is not None:
+        while (step := invoke.next_step(state) if state.phase is Phase.INVOKE else _next_step(state)) is not None:
             effects += step(state, now)
         self.deadline = min(state.timers.values()) if state.timers else None
         return effects
@@ -67,11 +67,11 @@ class Lifecycle:
 
 def _next_step(state: State) -> Callable[[State, float], Effects] | None:
     phase = state.phase
-    if phase is Phase.INVOKE:
-        return invoke.next_step(state)
     if phase is Phase.READY or phase is Phase.COLD:
         return _next_in_line(state) if state.queue else None
     match phase:
+        case Phase.INVOKE:
+            return invoke.next_step(state)
         case Phase.INIT:
             return endings.next_step(state) or init.next_step(state)
         case Phase.RESET | Phase.SHUTDOWN:

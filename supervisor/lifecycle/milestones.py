@@ -112,13 +112,29 @@ class InvocationStarted:
 
 @frozen()
 class RuntimeDone:
-    """The runtime's part of an invocation is over."""
+    """The runtime's part of an invocation is over.
+
+    *moments* are when it was delivered, when the response began and ended, and when the runtime said next or was cut
+    off; None when it never responded.
+    """
 
     invocation: Invocation
     ending: Ending
     duration: float
     produced_bytes: int = 0
-    spans: tuple[Span, ...] = ()
+    moments: tuple[float, float, float, float] | None = None
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """The runtime's time, divided (AWS: Telemetry API, `platform.runtimeDone`)."""
+        if self.moments is None:
+            return ()
+        delivered, began, ended, done = self.moments
+        return (
+            Span("responseLatency", delivered, began - delivered),
+            Span("responseDuration", began, ended - began),
+            Span("runtimeOverhead", ended, done - ended),
+        )
 
 
 @frozen()
@@ -126,15 +142,24 @@ class InvocationReported:
     """An invocation is over, for the runtime and for every extension.
 
     *init_duration* belongs to the first invocation after an init that ran on its own, *restore_duration* to that after
-    a restore; else they are None.
+    a restore; else they are None. *overhead* is from when to when only extensions were waited for; None when the
+    runtime never said next.
     """
 
     invocation: Invocation
     ending: Ending
     duration: float
     init_duration: float | None = None
-    spans: tuple[Span, ...] = ()
+    overhead: tuple[float, float] | None = None
     restore_duration: float | None = None
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """The time after the runtime (AWS: Telemetry API, `platform.report`)."""
+        if self.overhead is None:
+            return ()
+        since, until = self.overhead
+        return (Span("extensionOverhead", since, until - since),)
 
 
 @frozen()

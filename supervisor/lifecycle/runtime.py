@@ -5,7 +5,7 @@ from supervisor.lifecycle.effects import SendInvocation
 from supervisor.lifecycle.invocation import FunctionError
 from supervisor.lifecycle.limits import ERROR_GRACE_SECONDS
 from supervisor.lifecycle.model import Effects, Runtime, State, Timer
-from supervisor.lifecycle.states import Phase, RuntimeCall, RuntimeState, refuse_runtime, runtime_after
+from supervisor.lifecycle.states import RUNTIME, Phase, RuntimeCall, RuntimeState, refuse_runtime, runtime_after
 
 
 def polled(state: State) -> Effects:
@@ -14,8 +14,10 @@ def polled(state: State) -> Effects:
     Raises:
         ProtocolError: 403, not in this state, or no runtime is running.
     """
-    runtime = _living(state, RuntimeCall.NEXT)
-    after = runtime_after(runtime.state, RuntimeCall.NEXT)
+    runtime = state.runtime
+    after = RUNTIME[runtime.state].get(RuntimeCall.NEXT) if runtime.alive else None
+    if after is None:
+        raise refuse_runtime(runtime.state, RuntimeCall.NEXT)
     if after is RuntimeState.RUNNING and state.invoke is not None and state.phase is Phase.INVOKE:
         return [SendInvocation(state.invoke.invocation, state.invoke.deadline)]
     runtime.state = after

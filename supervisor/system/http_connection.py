@@ -81,12 +81,16 @@ class Connection:
             return
         if not exchange.finished:
             self._give_up_body(exchange)
-        body = b"" if exchange.request.method == "HEAD" else response.body
-        self._output.send(response.head() + self._head_ends.of(exchange), body)
-        if not self._output.waiting:
-            self._conclude(exchange)
+        output, reader, request = self._output, self._reader, exchange.request
+        body = b"" if request.method == "HEAD" else response.body
+        output.send(response.head() + self._head_ends.of(exchange), body)
+        if not output.waiting:
+            if exchange.finished and exchange.keep_alive and not output.broken:
+                self._exchange = None
+            else:
+                self._conclude(exchange)
         # Otherwise nothing is to be waited for that was not before.
-        if self._output.waiting or exchange.paused or self._reader.arrived or self._reader.refusal is not None:
+        if output.waiting or exchange.paused or reader.arrived or reader.refusal is not None:
             self.watch()
 
     def stream(self, exchange: Exchange, response: Response, length: int | None) -> AnswerStream:
@@ -142,7 +146,11 @@ class Connection:
                 self._begin_body(exchange)
                 continue
             self._service.begin(exchange)
-            if not exchange.answered and not self._closed:
+            if exchange.answered or self._closed:
+                continue
+            if exchange.on_body is None and len(exchange.request.body) <= exchange.body_limit and not self._half_closed:
+                self._service.finish(exchange)
+            else:
                 self._finish(exchange)
         if self._exchange is None and reader.refusal is not None:
             self._refuse(reader.refusal)

@@ -103,7 +103,7 @@ class Extensions:
         self._runtime_done = now
 
     def _invocation_reported(self, report: InvocationReported, _now: float) -> None:
-        if report.spans:
+        if report.overhead is not None:
             for extension in self._invoked:
                 extension.overheads.add(max(0.0, extension.polled - self._runtime_done))
 

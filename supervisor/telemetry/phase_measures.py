@@ -142,8 +142,9 @@ class InvocationMeasures:
         }
 
     def _runtime_done(self, done: RuntimeDone, _now: float) -> None:
-        if done.spans:
-            self.response_latencies.add(done.spans[0].duration)
+        if done.moments is not None:
+            delivered, response_began, _, _ = done.moments
+            self.response_latencies.add(response_began - delivered)
             self.response_bytes += done.produced_bytes
 
     def _answered(self, answer: AnswerCaller, _now: float) -> None:
@@ -158,8 +159,9 @@ class InvocationMeasures:
     def _reported(self, report: InvocationReported, _now: float) -> None:
         self.durations.add(report.duration)
         self.billed_ms += billed_ms(report.duration, report.init_duration)
-        if report.spans:
-            self.extension_overheads.add(report.spans[0].duration)
+        if report.overhead is not None:
+            since, until = report.overhead
+            self.extension_overheads.add(until - since)
         if report.ending.status is Status.TIMEOUT:
             self.timeouts += 1
 

@@ -52,15 +52,9 @@ def test_the_body_of_a_response_and_of_an_error_goes_on_as_it_is() -> None:
 def test_a_response_that_came_in_one_piece_begins_with_its_end() -> None:
     request = post(b"1", content_type="text/x", lambda_runtime_invocation_id="1")
 
-    assert runtime_api.is_buffered(request)
     assert runtime_api.response_at_once(request, {}, "8d6e") == ResponseReceived(
         b"1", "text/x", started=ResponseStarted("8d6e", "1")
     )
-
-
-@pytest.mark.parametrize("mode", ["buffered", "streaming", ""])
-def test_a_response_with_a_mode_may_not_be_taken_for_a_buffered_one(mode: str) -> None:
-    assert not runtime_api.is_buffered(post(lambda_runtime_function_response_mode=mode))
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from supervisor.lifecycle.events import (
 )
 from supervisor.lifecycle.exits import ExitStatus
 from supervisor.lifecycle.invocation import FunctionResponse, Invocation, PlatformError
-from supervisor.lifecycle.milestones import InvocationReported, InvocationStarted, RuntimeDone, Span
+from supervisor.lifecycle.milestones import InvocationReported, InvocationStarted, RuntimeDone
 from supervisor.lifecycle.states import Phase
 from tests.lifecycle.story import SUCCESS, Story, invoking, ready, respond
 
@@ -91,11 +91,7 @@ def test_a_response_in_one_piece_is_the_same_as_one_that_begins_and_ends_in_one_
         [AnswerCaller(invocation, FunctionResponse(b"12", "text/x"))],
     )
     assert story.refusal(response) == invalid_transition("InvocationResponse")
-    spans = (
-        Span("responseLatency", 1.0, 0.25),
-        Span("responseDuration", 1.25, 0.0),
-        Span("runtimeOverhead", 1.25, 0.75),
-    )
+    spans = (1.0, 1.25, 1.25, 2.0)
     assert story.tell(RuntimePolled(), at=2.0)[1][0] == RuntimeDone(invocation, SUCCESS, 1.0, 2, spans)
 
 
@@ -192,7 +188,7 @@ def test_an_answer_that_cannot_be_used_fails_the_invocation_and_the_runtime_goes
         Phase.INVOKE,
         [
             RuntimeDone(first, SUCCESS, 0.5),
-            InvocationReported(first, SUCCESS, 0.5, 0.5, (Span("extensionOverhead", 1.5, 0.0),)),
+            InvocationReported(first, SUCCESS, 0.5, 0.5, (1.5, 1.5)),
             InvocationStarted(second),
             SendInvocation(second, 4.5),
         ],
@@ -220,7 +216,7 @@ def test_an_answer_that_broke_off_fails_the_invocation_as_soon_as_the_runtime_as
         [
             AnswerCaller(first, TRUNCATED),
             RuntimeDone(first, SUCCESS, 0.25),
-            InvocationReported(first, SUCCESS, 0.25, 0.5, (Span("extensionOverhead", 1.25, 0.0),)),
+            InvocationReported(first, SUCCESS, 0.25, 0.5, (1.25, 1.25)),
         ],
     )
     assert story.lifecycle.deadline is None

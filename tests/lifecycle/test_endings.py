@@ -26,7 +26,6 @@ from supervisor.lifecycle.milestones import (
     RuntimeDone,
     ShutdownEnded,
     ShutdownStarted,
-    Span,
 )
 from supervisor.lifecycle.states import Phase, ShutdownReason
 from tests.lifecycle.story import SUCCESS, error, identifier, initialise, invoking, ready, respond
@@ -102,11 +101,7 @@ def test_a_runtime_that_exits_after_its_answer_gives_no_second_one() -> None:
                 EXIT_ERROR,
                 0.5,
                 2,
-                (
-                    Span("responseLatency", 1.0, 0.0),
-                    Span("responseDuration", 1.0, 0.0),
-                    Span("runtimeOverhead", 1.0, 0.5),
-                ),
+                (1.0, 1.0, 1.0, 1.5),
             ),
             ShutdownStarted(FAILURE),
             ClearEnvironment(),
@@ -185,16 +180,14 @@ def test_an_extension_that_crashes_after_the_response_leaves_the_caller_its_answ
         [
             ClearEnvironment(),
             ShutdownEnded(FAILURE, 0.0),
-            InvocationReported(first, CRASH, 0.5, 0.5, (Span("extensionOverhead", 1.25, 0.25),)),
+            InvocationReported(first, CRASH, 0.5, 0.5, (1.25, 1.5)),
             InitStarted(InitPhase.INVOKE),
             LaunchExtension("x"),
         ],
     )
     initialise(story, {"x": ""}, {})
     respond(story, second)
-    assert story.tell(RuntimePolled())[1][-1] == InvocationReported(
-        second, SUCCESS, 0.0, None, (Span("extensionOverhead", 1.5, 0.0),)
-    )
+    assert story.tell(RuntimePolled())[1][-1] == InvocationReported(second, SUCCESS, 0.0, None, (1.5, 1.5))
 
 
 @pytest.mark.rule("extensions-api/exit-error-wins-over-crash")

@@ -283,12 +283,12 @@ class World:
                 assert bool(self.told[StartAnswer, invocation]) is isinstance(told, CutAnswer)
                 assert not self.told[AnswerCaller, invocation]
                 self.tell(told, invocation)
-            case RuntimeDone(invocation, _, duration, _, spans):
-                assert all(seconds >= 0 for seconds in (duration, *(span.duration for span in spans)))
+            case RuntimeDone(invocation, _, duration):
+                assert all(seconds >= 0 for seconds in (duration, *(span.duration for span in told.spans)))
                 assert self.told[InvocationStarted, invocation]
                 self.tell(told, invocation)
-            case InvocationReported(invocation, _, duration, _, spans):
-                assert all(seconds >= 0 for seconds in (duration, *(span.duration for span in spans)))
+            case InvocationReported(invocation, _, duration):
+                assert all(seconds >= 0 for seconds in (duration, *(span.duration for span in told.spans)))
                 assert self.told[RuntimeDone, invocation]
                 self.tell(told, invocation)
             case ShutdownEnded(_, duration) | RestoreReported(_, duration):

@@ -38,7 +38,6 @@ from supervisor.lifecycle.milestones import (
     RestoreRuntimeDone,
     RestoreStarted,
     ShutdownStarted,
-    Span,
     Status,
 )
 from supervisor.lifecycle.states import Phase, ShutdownReason
@@ -91,16 +90,15 @@ def test_the_first_report_has_a_restore_duration_and_no_init_duration_and_the_se
     story = restoring()
     story.tell(RuntimePolled(), at=10.25)
     respond(story, FIRST)
-    overhead = Span("extensionOverhead", 10.5, 0.0)
     _, effects = story.tell(RuntimePolled(), at=10.5)
     assert story.lifecycle.deadline is None
-    assert effects[-1] == InvocationReported(FIRST, SUCCESS, 0.25, None, (overhead,), 0.25)
+    assert effects[-1] == InvocationReported(FIRST, SUCCESS, 0.25, None, (10.5, 10.5), 0.25)
 
     second = Invocation("second")
     story.tell(InvocationArrived(second))
     respond(story, second)
     _, effects = story.tell(RuntimePolled())
-    assert effects[-1] == InvocationReported(second, SUCCESS, 0.0, None, (overhead,))
+    assert effects[-1] == InvocationReported(second, SUCCESS, 0.0, None, (10.5, 10.5))
 
 
 @pytest.mark.rule("runtime-api/restore-is-optional")

@@ -31,7 +31,6 @@ from supervisor.lifecycle.milestones import (
     RuntimeDone,
     ShutdownEnded,
     ShutdownStarted,
-    Span,
     Status,
 )
 from supervisor.lifecycle.states import Phase, ShutdownReason
@@ -141,7 +140,7 @@ def test_a_shutdown_after_the_answer_gives_no_second_one() -> None:
         DismissExtension("x"),
         ClearEnvironment(),
         ShutdownEnded(SPINDOWN, 0.0),
-        InvocationReported(invocation, CUT_OFF, 1.0, 0.5, (Span("extensionOverhead", 1.5, 0.5),)),
+        InvocationReported(invocation, CUT_OFF, 1.0, 0.5, (1.5, 2.0)),
         EndEnvironment(),
     ]
 

@@ -26,7 +26,7 @@ from supervisor.lifecycle.invocation import (
     PlatformError,
     StreamError,
 )
-from supervisor.lifecycle.milestones import InvocationReported, RuntimeDone, Span
+from supervisor.lifecycle.milestones import InvocationReported, RuntimeDone
 from supervisor.lifecycle.states import Phase
 from tests.lifecycle.story import SUCCESS, Story, ready
 
@@ -62,13 +62,9 @@ def test_a_caller_reads_along_from_the_moment_in_which_the_runtime_begins() -> N
                 SUCCESS,
                 1.5,
                 1000,
-                (
-                    Span("responseLatency", 1.0, 0.25),
-                    Span("responseDuration", 1.25, 1.0),
-                    Span("runtimeOverhead", 2.25, 0.25),
-                ),
+                (1.0, 1.25, 2.25, 2.5),
             ),
-            InvocationReported(invocation, SUCCESS, 1.5, 0.5, (Span("extensionOverhead", 2.5, 0.0),)),
+            InvocationReported(invocation, SUCCESS, 1.5, 0.5, (2.5, 2.5)),
         ],
     )
 

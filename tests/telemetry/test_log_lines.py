@@ -66,7 +66,7 @@ def test_an_init_ahead_of_the_first_invocation_is_always_reported(initialization
 @pytest.mark.rule("lifecycle/restore-lines")
 def test_a_restore_has_two_lines_and_its_place_in_the_report() -> None:
     report = log_lines.end_and_report(
-        InvocationReported(Invocation("8d6e"), Ending(), 0.0014, None, (), 0.2141), 128, 9
+        InvocationReported(Invocation("8d6e"), Ending(), 0.0014, None, None, 0.2141), 128, 9
     )
 
     assert log_lines.restore(RestoreStarted()) == "RESTORE_START Runtime Version: \tRuntime Version ARN: \n"
