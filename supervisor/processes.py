@@ -22,7 +22,7 @@ from supervisor.lifecycle.events import (
 from supervisor.lifecycle.exits import ExitStatus
 from supervisor.log import Log
 from supervisor.system.cgroups import OomKills
-from supervisor.system.children import Child, Outputs, launch, start_from_clean_signals
+from supervisor.system.children import Child, Outputs, disinherit, launch
 from supervisor.system.files import BOOTSTRAPS
 from supervisor.system.freezer import Freezer
 from supervisor.system.launch_errors import WorkingDirectoryError, launch_error_text, missing_bootstrap_text
@@ -81,7 +81,7 @@ class Processes:
     """
 
     def __init__(self, commands: Commands, log: Log, memory: Memory, oom_kills: OomKills) -> None:
-        start_from_clean_signals()
+        disinherit()
         self._commands = commands
         self._log = log
         self._memory = memory

@@ -7,7 +7,7 @@ import errno
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _IGNORED_BY_PYTHON: Final = frozenset({signal.SIGPIPE, signal.SIGXFSZ})
 """Python ignores these in every process; `subprocess` gives them back to a child."""
+
+_STDERR: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +75,9 @@ def launch(
     """Start *argv* in the directory *cwd* with *environ* as its whole environment, and nothing else of ours.
 
     The child starts in a process group of its own, with `/dev/null` as standard input, no other descriptor than that
-    and its *outputs*, and after `start_from_clean_signals` no blocked signal and every signal at its default. A command
-    word without a slash is looked up in the child's own `PATH` (RIE 1.170: in its own), any other is used as it is.
+    and its *outputs*, no blocked signal and every signal at its default; `disinherit` sees to that, once, before the
+    first call. A command word without a slash is looked up in the child's own `PATH` (RIE 1.170: in its own), any other
+    is used as it is.
 
     The call returns once the kernel has accepted the program, and nobody can have reaped the child before that.
 
@@ -131,6 +134,8 @@ def _start(
             stdin=subprocess.DEVNULL,
             stdout=outputs.stdout,
             stderr=outputs.stderr,
+            # No descriptor of ours is inherited. Without the search for them a child starts in fewer calls.
+            close_fds=outputs.log is not None,
             pass_fds=() if outputs.log is None else (outputs.log,),
             process_group=0,
             preexec_fn=None if confinement is None else confinement.enter,  # noqa: PLW1509 -- see `confinement`
@@ -165,13 +170,25 @@ def _program(word: str, environ: Mapping[str, str], cwd: str) -> str:
     raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), word)
 
 
-def start_from_clean_signals() -> None:
-    """Undo, for all children, what our own parent blocked or ignored: both would pass through us, and exec, to them.
+def disinherit() -> None:
+    """Keep from all children what our own parent has left to us, and would pass through us, and exec, to them.
 
-    A signal with a handler is set to its default by exec, one that is ignored is not. So it gets a handler that does
-    nothing, which for us is the same, instead of a moment in which it could kill us.
+    That are signals which are blocked or ignored, and open descriptors. Those of our own are never inherited (PEP 446).
     """
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    # A signal with a handler is set to its default by exec, one that is ignored is not. So it gets a handler that does
+    # nothing, which for us is the same, instead of a moment in which it could kill us.
     for number in signal.valid_signals() - _IGNORED_BY_PYTHON:
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, lambda _number, _frame: None)
+    for fd in _open_descriptors():
+        if fd > _STDERR:
+            with suppress(OSError):
+                os.set_inheritable(fd, False)
+
+
+def _open_descriptors() -> Iterable[int]:
+    try:
+        return [int(name) for name in os.listdir("/proc/self/fd")]
+    except OSError:
+        return range(os.sysconf("SC_OPEN_MAX"))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.system.children import Child, Outputs, launch
+from supervisor.system.children import Child, Outputs, disinherit, launch
 from supervisor.system.launch_errors import WorkingDirectoryError, launch_error_text, missing_bootstrap_text
 
 ACTORS = Path(__file__).parents[1] / "actors"
@@ -73,6 +73,7 @@ def test_a_child_gets_its_arguments_its_directory_and_its_environment_alone(tmp_
 def test_a_child_leads_a_group_and_has_three_descriptors_and_no_input() -> None:
     inheritable, *others = os.pipe()
     os.set_inheritable(inheritable, True)
+    disinherit()
     try:
         seen = json.loads(Run(SURROUNDINGS).end()[0])
     finally:
@@ -92,11 +93,11 @@ def test_a_child_starts_with_no_signal_blocked_and_none_ignored() -> None:
     program = f"""if True:
         import os, signal, sys
         sys.path.insert(0, {str(ACTORS.parents[1])!r})
-        from supervisor.system.children import Outputs, launch, start_from_clean_signals
+        from supervisor.system.children import Outputs, disinherit, launch
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1, signal.SIGCHLD, signal.SIGTERM])
         for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGCHLD, signal.SIGRTMIN):
             signal.signal(number, signal.SIG_IGN)
-        start_from_clean_signals()
+        disinherit()
         child = launch(["cat", "/proc/self/status"], {{}}, "/", Outputs(os.dup(1), os.dup(2)))
         os.kill(os.getpid(), signal.SIGHUP)
         os.waitpid(child.pid, 0)
