@@ -23,8 +23,6 @@ from integration.processes import wait_until
 
 EVENT: Final = {"X-Amz-Invocation-Type": "Event"}
 AT_ONCE: Final = ("--event-retry-waits", "0")
-ON_DEMAND: Final = ("--init", "on-demand", "--log-level", "info")
-LISTENING: Final = "The runtime and the extensions call at"
 LIMIT: Final = 1024 * 1024
 
 
@@ -294,18 +292,17 @@ def test_without_a_destination_what_a_shutdown_cannot_wait_for_is_shown(environm
         env.wait_for(f"The invocation {request_id}, .* is given up after {attempts}: EventAgeExceeded$")
 
 
-ENDS_WHEN_IDLE: Final = (*("--idle-timeout", "0.1", "--idle-action", "exit"), *ON_DEMAND)
+ENDS_WHEN_IDLE: Final = ("--idle-timeout", "0.1", "--idle-action", "exit")
 
 
 @pytest.mark.rule("lifecycle/idle-timeout")
 def test_the_end_after_an_idle_timeout_waits_for_accepted_events_and_for_no_retry(
-    environment: StartEnvironment, tmp_path: Path
+    environment: StartEnvironment, tmp_path: Path, gate: Gate
 ) -> None:
-    env = environment(
-        ["next", "error:Function.Broken", "loop"], options=options(tmp_path, *ENDS_WHEN_IDLE), first_line=LISTENING
-    )
-
+    env = environment([gate.step, "next", "error:Function.Broken", "loop"], options=options(tmp_path, *ENDS_WHEN_IDLE))
     failing = send_event(env)
+
+    gate.let_through()
 
     assert env.wait() == 0
     assert list(map(facts, records_in(tmp_path / "successes"))) == [(failing, "Success", 2)]
@@ -313,14 +310,13 @@ def test_the_end_after_an_idle_timeout_waits_for_accepted_events_and_for_no_retr
 
 @pytest.mark.rule("lifecycle/idle-timeout")
 def test_the_end_after_an_idle_timeout_does_not_wait_for_events_that_are_kept(
-    environment: StartEnvironment, tmp_path: Path
+    environment: StartEnvironment, tmp_path: Path, gate: Gate
 ) -> None:
     words = options(tmp_path, "--event-dir", str(tmp_path / "events"))
-    first = environment(
-        ["next", "error:Function.Broken", "loop"], options=[*words, *ENDS_WHEN_IDLE], first_line=LISTENING
-    )
-
+    first = environment([gate.step, "next", "error:Function.Broken", "loop"], options=[*words, *ENDS_WHEN_IDLE])
     failing = send_event(first)
+
+    gate.let_through()
 
     assert first.wait() == 0
     assert not (tmp_path / "successes").exists()

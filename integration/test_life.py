@@ -94,3 +94,14 @@ def test_the_idle_timeout_may_end_the_supervisor(environment: StartEnvironment, 
     assert env.wait() == 0
     assert env.lines[-2] == "runtime got SIGTERM"
     assert env.lines[-1].startswith("ext got SHUTDOWN spindown ")
+
+
+@pytest.mark.rule("lifecycle/idle-timeout")
+def test_the_idle_timeout_ends_a_supervisor_that_was_never_asked_for_anything(environment: StartEnvironment) -> None:
+    env = environment(
+        options=["--idle-timeout", "0.1", "--idle-action", "exit", "--init", "on-demand", "--log-level", "info"],
+        first_line="The runtime and the extensions call at",
+    )
+
+    assert env.wait() == 0
+    assert platform_lines(env) == []

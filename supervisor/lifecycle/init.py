@@ -34,6 +34,7 @@ def begin(state: State, now: float, phase: InitPhase) -> Effects:
     state.fresh = False
     state.init = Init(phase, now)
     state.extensions = {name: Extension(name, external=True) for name in settings.extensions}
+    state.timers.pop(Timer.IDLE, None)
     limit = settings.init_limit if phase is InitPhase.INIT else settings.timeout
     state.timers[Timer.INIT] = now + limit
     launched = state.externals[:MAX_EXTENSIONS]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import assert_never
 
 from supervisor.errors import TOO_MANY_REQUESTS, ProtocolError
-from supervisor.lifecycle import endings, extensions, init, invoke, restore, runtime, shutdown, uploads
+from supervisor.lifecycle import endings, extensions, init, invoke, ready, restore, runtime, shutdown, uploads
 from supervisor.lifecycle import events as e
 from supervisor.lifecycle.effects import Effect
 from supervisor.lifecycle.invocation import FunctionError, Invocation
@@ -167,7 +167,10 @@ def _react(state: State, event: e.Event, now: float) -> Effects:  # noqa: C901, 
 
 
 def _started(state: State, now: float) -> Effects:
-    if state.phase is not Phase.COLD or state.settings.init_on_demand:
+    if state.phase is not Phase.COLD:
+        return []
+    if state.settings.init_on_demand:
+        ready.await_the_end(state, now)
         return []
     return _init(state, now)
 

@@ -20,6 +20,12 @@ def begin(state: State, now: float) -> None:
         state.timers[Timer.IDLE] = now + settings.idle_timeout
 
 
+def await_the_end(state: State, now: float) -> None:
+    """Nothing runs, and who invokes begins an init; where the idle timeout is the end, that comes here too."""
+    if state.settings.ends_when_idle and state.settings.idle_timeout is not None:
+        state.timers[Timer.IDLE] = now + state.settings.idle_timeout
+
+
 def freeze(state: State, now: float) -> Effects:
     """Stop every process, and with them the times that extensions have for something."""
     state.frozen = True

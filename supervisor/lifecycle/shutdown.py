@@ -122,4 +122,6 @@ def finish(state: State, now: float) -> Effects:
     state.init_duration = state.restore_duration = None
     if ended:
         effects.append(EndEnvironment())
+    else:
+        ready.await_the_end(state, now)
     return effects

@@ -160,6 +160,33 @@ def test_what_is_left_to_run_after_an_idle_timeout_runs_in_the_same_environment(
     assert effects == [InvocationStarted(invocation), ThawEnvironment(), SendInvocation(invocation, 63.5)]
 
 
+@pytest.mark.rule("lifecycle/idle-timeout")
+def test_the_end_comes_too_where_nothing_runs_because_nobody_ever_invoked() -> None:
+    story = Story(init_on_demand=True, idle_timeout=60.0, ends_when_idle=True)
+    story.tell(EnvironmentStarted())
+
+    assert story.wait() == (Phase.COLD, [RequestShutdown()])
+    assert story.now == 60.0
+    assert story.tell(ShutdownRequested())[0] is Phase.ENDED
+
+
+@pytest.mark.rule("lifecycle/idle-timeout")
+def test_the_end_comes_too_where_nothing_runs_after_a_failure() -> None:
+    story = ready(timeout=100.0, idle_timeout=60.0, ends_when_idle=True)
+    story.tell(RuntimeExited(ExitStatus(code=1)), at=10.0)
+    assert (story.lifecycle.phase, story.lifecycle.deadline) == (Phase.COLD, 70.0)
+
+    story.tell(InvocationArrived(Invocation("first")), at=20.0)
+    assert (story.lifecycle.phase, story.lifecycle.deadline) == (Phase.INIT, 120.0)
+
+
+def test_a_cold_environment_that_would_be_renewed_waits_for_nothing() -> None:
+    story = ready(idle_timeout=60.0)
+    story.tell(RuntimeExited(ExitStatus(code=1)), at=10.0)
+
+    assert (story.lifecycle.phase, story.lifecycle.deadline) == (Phase.COLD, None)
+
+
 def test_an_invocation_that_comes_while_an_idle_environment_is_shut_down_waits_for_a_fresh_one() -> None:
     story = idle()
     story.tell(InvocationArrived(Invocation("late")))
