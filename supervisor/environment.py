@@ -26,7 +26,7 @@ from supervisor.lifecycle.events import (
 )
 from supervisor.lifecycle.invocation import Invocation, Outcome, Payload
 from supervisor.lifecycle.machine import Lifecycle
-from supervisor.lifecycle.milestones import Milestone
+from supervisor.lifecycle.milestones import InvocationReported, InvocationStarted, Milestone, RuntimeDone
 from supervisor.lifecycle.model import Settings
 from supervisor.lifecycle.states import Phase
 from supervisor.mailboxes import Mailboxes
@@ -125,6 +125,9 @@ class Environment:
             order.DismissExtension: lambda dismiss: report.deliver(processes.killer(dismiss.name)),
             **dict.fromkeys(get_args(Diagnosis), report.diagnose),
             **dict.fromkeys(get_args(Milestone), report.tell),
+            InvocationStarted: report.begin_invocation,
+            RuntimeDone: report.end_runtime,
+            InvocationReported: report.end_invocation,
             order.ClearEnvironment: lambda _: self._clear(),
             order.RequestShutdown: lambda _: unneeded(),
             order.EndEnvironment: lambda _: ended(),
@@ -150,8 +153,7 @@ class Environment:
         Raises:
             ProtocolError: The event is refused; nothing has happened.
         """
-        self._decide(event)
-        self._perform_orders()
+        self._perform_all(self._decide(event))
 
     def invoke(self, invocation: Invocation, answer: Answer, read_along: ReadAlong | None = None) -> None:
         """Run *invocation*; *answer* is called once, with its outcome, after *read_along* if that is given and called.
@@ -160,19 +162,19 @@ class Environment:
             ProtocolError: The line is full, or the environment is ending; neither is called.
         """
         try:
-            self._decide(InvocationArrived(invocation))
+            effects = self._decide(InvocationArrived(invocation))
         except ProtocolError as error:
             self.throttles += error.http_status == TOO_MANY_REQUESTS
             raise
         self._callers[invocation] = answer
         if read_along is not None:
             self._readers[invocation] = read_along
-        self._perform_orders()
+        self._perform_all(effects)
 
     def when_idle(self, then: Callable[[], None]) -> None:
         """Call *then* once, as soon as an invocation would begin at once; now, when it would."""
         self._idle_watchers.append(then)
-        self._perform_orders()
+        self._perform_all([])
 
     def begin_response(self, event: ResponseStarted | ResponseModeRefused) -> Sink | None:
         """Let *event* happen; who takes the response as it comes, None when it is to be kept until it is whole.
@@ -190,9 +192,9 @@ class Environment:
         Raises:
             ProtocolError: The runtime may not ask now.
         """
-        self._decide(RUNTIME_POLLED)
+        effects = self._decide(RUNTIME_POLLED)
         self._mailboxes.park_runtime(poll)
-        self._perform_orders()
+        self._perform_all(effects)
 
     def poll_restore(self, poll: Exchange) -> None:
         """Keep a poll of the runtime until the snapshot is restored.
@@ -200,9 +202,9 @@ class Environment:
         Raises:
             ProtocolError: The runtime may not ask now.
         """
-        self._decide(RestorePolled())
+        effects = self._decide(RestorePolled())
         self._mailboxes.park_runtime(poll)
-        self._perform_orders()
+        self._perform_all(effects)
 
     def drop_runtime_poll(self, poll: Exchange) -> None:
         """The runtime closed the connection of *poll*."""
@@ -215,9 +217,9 @@ class Environment:
         Raises:
             ProtocolError: The extension may not ask now.
         """
-        self._decide(ExtensionPolled(extension_id))
+        effects = self._decide(ExtensionPolled(extension_id))
         self._mailboxes.park_extension(extension_id, poll)
-        self._perform_orders()
+        self._perform_all(effects)
 
     def drop_extension_poll(self, extension_id: str, poll: Exchange) -> None:
         """The extension closed the connection of *poll*."""
@@ -228,26 +230,30 @@ class Environment:
         """Let time pass, until cancelled: every deadline of the lifecycle becomes an event."""
         await self._alarm.run(lambda: self.dispatch(TimePassed()))
 
-    def _decide(self, event: Event) -> None:
+    def _decide(self, event: Event) -> Sequence[Effect]:
         now = self._clock.now()
         lifecycle = self._lifecycle
         effects = lifecycle.handle(event, now)
         for see in self._observers:
             see(event, effects, now)
-        self._orders += effects
         if lifecycle.deadline != self._deadline:
             self._deadline = lifecycle.deadline
             self._alarm.set(self._deadline)
+        return effects
 
-    def _perform_orders(self) -> None:
-        """Perform what is ordered. What an effect causes to be ordered comes after all that is ordered already."""
-        if self._performing or not (self._orders or self._idle_watchers):
+    def _perform_all(self, effects: Sequence[Effect]) -> None:
+        """Perform *effects*. What an effect causes to be ordered comes after all that is ordered already."""
+        if self._performing:
+            self._orders += effects
             return
         self._performing = True
+        perform = self._perform
         try:
+            for effect in effects:
+                perform[type(effect)](effect)
             while self._orders:
                 effect = self._orders.popleft()
-                self._perform[type(effect)](effect)
+                perform[type(effect)](effect)
         finally:
             self._performing = False
         if self._idle_watchers and self._lifecycle.is_idle:

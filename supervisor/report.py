@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from supervisor.diagnosis import text_of
 from supervisor.lifecycle.diagnoses import Diagnosis, InvocationHeld
 from supervisor.lifecycle.milestones import (
+    SUCCEEDED,
     ExtensionReported,
     InitPhase,
     InitReported,
@@ -37,11 +38,11 @@ if TYPE_CHECKING:
 
 _MEGABYTE = 1024 * 1024
 
-_AFTER_OUTPUT = frozenset({InvocationStarted, InvocationReported, InitReported, RestoreStarted, RestoreReported})
+_AFTER_OUTPUT = frozenset({InitReported, RestoreStarted, RestoreReported})
 """What is told after everything that was written before it."""
 
-_MEASURED = frozenset({InitReported, InvocationReported, ShutdownStarted})
-"""When the memory is measured; the last of them is the last look at those who are about to end."""
+_MEASURED = frozenset({InitReported, ShutdownStarted})
+"""When the memory is measured, as at the end of an invocation; the last look is at those who are about to end."""
 
 _OF_INIT = frozenset({InitStarted, ExtensionReported, InitReported, RestoreStarted, RestoreReported})
 
@@ -82,29 +83,14 @@ class Report:
         self._warned_of: set[str] = set()
 
     def tell(self, milestone: Milestone) -> None:
-        """Report *milestone*."""
+        """Report *milestone*, which is none of an invocation."""
         kind = type(milestone)
-        is_listening = self._telemetry.is_listening
-        if kind in _AFTER_OUTPUT or (kind is RuntimeDone and is_listening):
+        if kind in _AFTER_OUTPUT:
             self._drain_output()
         # Later than the output, which is told first: subscribers see the moments in order.
         now = self._clock.now()
         if kind in _MEASURED:
-            self._measure(kind, now)
-        if kind not in OF_INVOCATIONS:
-            self._prepare(milestone)
-        if is_listening or kind not in OF_INVOCATIONS:
-            self._telemetry.tell(milestone, now, self._memory_used_mb)
-        line = self._format.milestone(milestone, now, self._memory_used_mb)
-        if line:
-            # What the platform says of an init on its own is in no invocation's tail (recorded on AWS).
-            self._lines.write(line, in_tail=not (self._init_is_own and kind in _OF_INIT))
-        if kind is InvocationReported:
-            self._lines.tail.complete()
-            if self.storage is not None:
-                self.storage.check()
-
-    def _prepare(self, milestone: Milestone) -> None:
+            self._measure(now)
         if isinstance(milestone, InitStarted):
             self._init_is_own = milestone.phase is InitPhase.INIT
             if self._init_is_own:
@@ -112,10 +98,40 @@ class Report:
         elif isinstance(milestone, ShutdownEnded) and milestone.killed:
             names = ", ".join(milestone.killed)
             _log.warning("Killed at the deadline of the shutdown, because still running: %s", names)
+        self._tell(milestone, now, in_tail=not (self._init_is_own and kind in _OF_INIT))
 
-    def _measure(self, kind: type[Milestone], now: float) -> None:
-        if kind is InvocationReported and now < self._measured_at + _MEASURED_AGAIN_AFTER_SECONDS:
+    def begin_invocation(self, started: InvocationStarted) -> None:
+        """Report that an invocation begins."""
+        self._drain_output()
+        self._tell(started, self._clock.now())
+
+    def end_runtime(self, done: RuntimeDone) -> None:
+        """Report that the runtime's part of an invocation is over; of a good end only subscribers want to know."""
+        if self._telemetry.is_listening:
+            self._drain_output()
+        elif done.ending is SUCCEEDED:
             return
+        self._tell(done, self._clock.now())
+
+    def end_invocation(self, report: InvocationReported) -> None:
+        """Report that an invocation is over."""
+        self._drain_output()
+        now = self._clock.now()
+        if now >= self._measured_at + _MEASURED_AGAIN_AFTER_SECONDS:
+            self._measure(now)
+        self._tell(report, now)
+        self._lines.tail.complete()
+        if self.storage is not None:
+            self.storage.check()
+
+    def _tell(self, milestone: Milestone, now: float, *, in_tail: bool = True) -> None:
+        """Tell subscribers and the log; what it says of an init on its own is in nobody's tail (recorded on AWS)."""
+        if self._telemetry.is_listening or type(milestone) not in OF_INVOCATIONS:
+            self._telemetry.tell(milestone, now, self._memory_used_mb)
+        if line := self._format.milestone(milestone, now, self._memory_used_mb):
+            self._lines.write(line, in_tail=in_tail)
+
+    def _measure(self, now: float) -> None:
         self._memory_used_mb = max(1, -(-self._memory.peak() // _MEGABYTE))
         self._measured_at = now
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, cast
 
 from supervisor.errors import ProtocolError
@@ -60,11 +60,15 @@ class Request:
 
 @frozen()
 class Response:
-    """One answer. What frames its body, `Date` and `Connection` are the server's business and not in *headers*."""
+    """One answer. What frames its body, `Date` and `Connection` are the server's business and not in *headers*.
+
+    *rendered_head* is what `head` gives, where whoever answers has rendered it; then *headers* may be empty.
+    """
 
     status: int
     headers: Headers = ()
     body: Payload = b""
+    rendered_head: bytes = b""
 
     @property
     def is_bodiless(self) -> bool:
@@ -76,6 +80,8 @@ class Response:
 
         *framing* is the line for a body whose length is not known yet; without one the length is told.
         """
+        if self.rendered_head and framing is None:
+            return self.rendered_head
         text = _STATUS_LINES.get(self.status) or f"HTTP/1.1 {self.status} \r\n"
         for name, value in self.headers:
             text = f"{text}{name}: {value}\r\n"
@@ -90,18 +96,29 @@ _ENCODER: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 """Made once: `json.dumps` would make one for each value."""
 
 
+_ESCAPES: Final = [(character, f"\\u{ord(character):04x}") for character in "<>&\u2028\u2029"]
+
+
 def render_json(value: object) -> bytes:
     """Render *value* as the platform does: compact, one final newline, escaped as Go does."""
-    text = _ENCODER.encode(value)
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
+    return render_json_text(_ENCODER.encode(value))
+
+
+def render_json_text(text: str) -> bytes:
+    """Render *text*, which is JSON already, in the same way."""
+    for character, escape in _ESCAPES:
+        text = text.replace(character, escape)
     return (text + "\n").encode("utf-8", "surrogatepass")
 
 
 JSON: Final = ("Content-Type", "application/json")
 TEXT: Final = ("Content-Type", "text/plain; charset=utf-8")
 
-ACCEPTED: Final = Response(202, (JSON,), render_json({"status": "OK"}))
+JSON_HEAD: Final = f"{_STATUS_LINES[200]}{JSON[0]}: {JSON[1]}\r\n"
+"""What the rendered head of a good answer in JSON begins with."""
+
+_ACCEPTED: Final = Response(202, (JSON,), render_json({"status": "OK"}))
+ACCEPTED: Final = replace(_ACCEPTED, rendered_head=_ACCEPTED.head())
 NOT_FOUND: Final = Response(404, (TEXT,), b"404 page not found\n")
 
 

@@ -12,7 +12,6 @@ from supervisor.api.json_text import is_json
 from supervisor.errors import SERVICE_ERRORS, ProtocolError
 from supervisor.function import Function
 from supervisor.lifecycle.invocation import (
-    FunctionError,
     FunctionResponse,
     Invocation,
     Outcome,
@@ -206,26 +205,24 @@ def answer(invocation: Invocation, outcome: Outcome, version: str, log_tail: byt
 
     A failure of the function is a 200 with `X-Amz-Function-Error`, as Lambda's callers know it.
     """
-    headers: Headers = (
-        ("x-amzn-RequestId", invocation.request_id),
-        ("x-amzn-Remapped-Content-Length", "0"),
-        ("X-Amz-Executed-Version", version),
-        ("X-Amzn-Trace-Id", invocation.trace_id),
-    )
-    if log_tail is not None:
-        headers += (("X-Amz-Log-Result", base64.b64encode(log_tail).decode()),)
-    if isinstance(outcome, FunctionResponse):
-        return Response(200, (_content_type(outcome), *headers), outcome.payload)
     if isinstance(outcome, Unavailable):
         return refused(refusal_of(outcome), invocation.request_id)
-    headers = (("X-Amz-Function-Error", "Unhandled"), *headers)
-    if isinstance(outcome, PlatformError):
-        return Response(200, (JSON, *headers), platform_error_body(outcome))
-    return Response(200, (_content_type(outcome), *headers), outcome.payload)
-
-
-def _content_type(outcome: FunctionResponse | FunctionError) -> tuple[str, str]:
-    return ("Content-Type", outcome.content_type) if outcome.content_type else JSON
+    content_type, payload = (
+        ("", platform_error_body(outcome))
+        if isinstance(outcome, PlatformError)
+        else (outcome.content_type, outcome.payload)
+    )
+    error = "" if isinstance(outcome, FunctionResponse) else "X-Amz-Function-Error: Unhandled\r\n"
+    tail = "" if log_tail is None else f"X-Amz-Log-Result: {base64.b64encode(log_tail).decode()}\r\n"
+    head = (
+        f"HTTP/1.1 200 OK\r\nContent-Type: {content_type or 'application/json'}\r\n{error}"
+        f"x-amzn-RequestId: {invocation.request_id}\r\n"
+        "x-amzn-Remapped-Content-Length: 0\r\n"
+        f"X-Amz-Executed-Version: {version}\r\n"
+        f"X-Amzn-Trace-Id: {invocation.trace_id}\r\n"
+        f"{tail}Content-Length: {len(payload)}\r\n"
+    )
+    return Response(200, (), payload, head.encode("latin-1", "replace"))
 
 
 def refusal_of(outcome: Unavailable) -> ProtocolError:

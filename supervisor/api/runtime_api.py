@@ -5,7 +5,7 @@ import binascii
 from collections.abc import Mapping
 from typing import Final
 
-from supervisor.api.http import JSON, TEXT, Request, Response, parse_json, refused, render_json
+from supervisor.api.http import JSON, JSON_HEAD, TEXT, Request, Response, parse_json, refused, render_json
 from supervisor.errors import Fault, ProtocolError
 from supervisor.lifecycle.events import (
     ErrorReceived,
@@ -99,21 +99,22 @@ def restore_error_reported(request: Request) -> RestoreErrorReported:
 
 def next_invocation(invocation: Invocation, deadline_ms: int) -> Response:
     """Hand an invocation to the runtime; *deadline_ms* is in epoch milliseconds. Empty headers are left out."""
-    headers = [
-        JSON,
-        ("Lambda-Runtime-Aws-Request-Id", invocation.request_id),
-        ("Lambda-Runtime-Deadline-Ms", str(deadline_ms)),
-        ("Lambda-Runtime-Invoked-Function-Arn", invocation.invoked_function_arn),
-        ("Lambda-Runtime-Trace-Id", invocation.trace_id),
-        ("Lambda-Runtime-Invocation-Id", invocation.invocation_id),
-    ]
+    of_caller = ""
     if invocation.client_context:
-        headers.append(("Lambda-Runtime-Client-Context", invocation.client_context))
+        of_caller += f"Lambda-Runtime-Client-Context: {invocation.client_context}\r\n"
     if invocation.cognito_identity:
-        headers.append(("Lambda-Runtime-Cognito-Identity", invocation.cognito_identity))
+        of_caller += f"Lambda-Runtime-Cognito-Identity: {invocation.cognito_identity}\r\n"
     if invocation.tenant_id:
-        headers.append(("Lambda-Runtime-Aws-Tenant-Id", invocation.tenant_id))
-    return Response(200, tuple(headers), invocation.payload)
+        of_caller += f"Lambda-Runtime-Aws-Tenant-Id: {invocation.tenant_id}\r\n"
+    head = (
+        f"{JSON_HEAD}Lambda-Runtime-Aws-Request-Id: {invocation.request_id}\r\n"
+        f"Lambda-Runtime-Deadline-Ms: {deadline_ms}\r\n"
+        f"Lambda-Runtime-Invoked-Function-Arn: {invocation.invoked_function_arn}\r\n"
+        f"Lambda-Runtime-Trace-Id: {invocation.trace_id}\r\n"
+        f"Lambda-Runtime-Invocation-Id: {invocation.invocation_id}\r\n"
+        f"{of_caller}Content-Length: {len(invocation.payload)}\r\n"
+    )
+    return Response(200, (), invocation.payload, head.encode("latin-1", "replace"))
 
 
 def _stream_error(trailers: Mapping[str, str]) -> StreamError | None:

@@ -83,7 +83,8 @@ class Connection:
             self._give_up_body(exchange)
         output, reader, request = self._output, self._reader, exchange.request
         body = b"" if request.method == "HEAD" else response.body
-        output.send(response.head() + self._head_ends.of(exchange), body)
+        head = response.rendered_head or response.head()
+        output.send(head + self._head_ends.of(exchange), body)
         if not output.waiting:
             if exchange.finished and exchange.keep_alive and not output.broken:
                 self._exchange = None

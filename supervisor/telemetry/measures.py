@@ -35,18 +35,26 @@ class Measures:
     def see(self, event: Event, effects: Iterable[Effect], now: float) -> None:
         """Count what *event*, which happened at *now* on the lifecycle's clock, and its *effects* are worth."""
         counted = self._counted
-        if (counts := counted.get(type(event))) is not None:
-            for count in counts:
-                count(event, now)
+        count = counted.get(type(event))
+        if count is not None:
+            count(event, now)
         for effect in effects:
-            if (counts := counted.get(type(effect))) is not None:
-                for count in counts:
-                    count(effect, now)
+            count = counted.get(type(effect))
+            if count is not None:
+                count(effect, now)
 
 
-def _together(*tables: Counts) -> dict[type, tuple[_Count, ...]]:
-    together: dict[type, tuple[_Count, ...]] = {}
+def _together(*tables: Counts) -> dict[type, _Count]:
+    together: dict[type, _Count] = {}
     for table in tables:
         for happened, count in table.items():
-            together[happened] = (*together.get(happened, ()), count)
+            together[happened] = _both(together[happened], count) if happened in together else count
     return together
+
+
+def _both(one: _Count, other: _Count) -> _Count:
+    def count(happened: object, now: float) -> None:
+        one(happened, now)
+        other(happened, now)
+
+    return count

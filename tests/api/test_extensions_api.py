@@ -5,7 +5,7 @@ import json
 import pytest
 
 from supervisor.api import extensions_api
-from supervisor.api.http import Request
+from supervisor.api.http import JSON, Request, Response
 from supervisor.errors import ProtocolError
 from supervisor.lifecycle.events import ExtensionExitErrorReported, ExtensionInitErrorReported, ExtensionRegistered
 from supervisor.lifecycle.invocation import Invocation
@@ -124,8 +124,7 @@ def test_an_invoke_event_has_the_keys_in_the_order_of_the_platform() -> None:
 
     event = extensions_api.next_event(extensions_api.invoke_event(invocation, 1795459898216), ID)
 
-    assert event.status == 200
-    assert event.headers == (("Content-Type", "application/json"), ("Lambda-Extension-Event-Identifier", ID))
+    assert event.head() == Response(200, (JSON, ("Lambda-Extension-Event-Identifier", ID)), event.body).head()
     assert bytes(event.body) == (
         b'{"eventType":"INVOKE","deadlineMs":1795459898216,"requestId":"8d6e","invokedFunctionArn":"arn:1",'
         b'"tracing":{"type":"X-Amzn-Trace-Id","value":"Root=1-2-3"}}\n'

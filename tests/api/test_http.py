@@ -119,7 +119,8 @@ def test_a_body_is_parsed_or_is_no_json(body: bytes, value: object) -> None:
 
 
 def test_the_answers_that_never_change() -> None:
-    assert Response(202, (("Content-Type", "application/json"),), b'{"status":"OK"}\n') == ACCEPTED
+    accepted = Response(202, (("Content-Type", "application/json"),), b'{"status":"OK"}\n')
+    assert (accepted.head(), accepted.body) == (ACCEPTED.head(), ACCEPTED.body)
     assert Response(404, (("Content-Type", "text/plain; charset=utf-8"),), b"404 page not found\n") == NOT_FOUND
 
 

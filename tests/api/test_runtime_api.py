@@ -121,25 +121,25 @@ def test_the_content_type_of_an_init_error_is_found_out(body: bytes, content_typ
 def test_an_invocation_is_handed_out_with_the_headers_that_clients_need() -> None:
     invocation = Invocation("8d6e", b"{}", "arn:1", "attempt-1", "Root=1-2-3")
 
-    assert runtime_api.next_invocation(invocation, 1795459898216) == Response(
-        200,
-        (
-            JSON,
-            ("Lambda-Runtime-Aws-Request-Id", "8d6e"),
-            ("Lambda-Runtime-Deadline-Ms", "1795459898216"),
-            ("Lambda-Runtime-Invoked-Function-Arn", "arn:1"),
-            ("Lambda-Runtime-Trace-Id", "Root=1-2-3"),
-            ("Lambda-Runtime-Invocation-Id", "attempt-1"),
-        ),
-        b"{}",
+    response = runtime_api.next_invocation(invocation, 1795459898216)
+
+    headers = (
+        JSON,
+        ("Lambda-Runtime-Aws-Request-Id", "8d6e"),
+        ("Lambda-Runtime-Deadline-Ms", "1795459898216"),
+        ("Lambda-Runtime-Invoked-Function-Arn", "arn:1"),
+        ("Lambda-Runtime-Trace-Id", "Root=1-2-3"),
+        ("Lambda-Runtime-Invocation-Id", "attempt-1"),
     )
+    assert response.head() == Response(200, headers, b"{}").head()
+    assert response.body == b"{}"
 
 
 def test_headers_about_the_caller_are_there_when_there_is_something_to_say() -> None:
     invocation = Invocation("8d6e", client_context="{}", cognito_identity="[]", tenant_id="blue")
 
-    headers = dict(runtime_api.next_invocation(invocation, 0).headers)
+    lines = runtime_api.next_invocation(invocation, 0).head().splitlines()
 
-    assert headers["Lambda-Runtime-Client-Context"] == "{}"
-    assert headers["Lambda-Runtime-Cognito-Identity"] == "[]"
-    assert headers["Lambda-Runtime-Aws-Tenant-Id"] == "blue"
+    assert b"Lambda-Runtime-Client-Context: {}" in lines
+    assert b"Lambda-Runtime-Cognito-Identity: []" in lines
+    assert b"Lambda-Runtime-Aws-Tenant-Id: blue" in lines
