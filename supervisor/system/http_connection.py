@@ -61,7 +61,7 @@ class Connection:
         self._serving = True
         if mask & EPOLLOUT and self._output.waiting:
             self._flush()
-        if mask & ~EPOLLOUT and not self._closed:
+        if mask != EPOLLOUT and not self._closed:
             if self._interest & EPOLLIN:
                 if not self._input.receive():
                     self._end_input()
@@ -81,17 +81,13 @@ class Connection:
             return
         if not exchange.finished:
             self._give_up_body(exchange)
-        output, reader, request = self._output, self._reader, exchange.request
-        body = b"" if request.method == "HEAD" else response.body
-        head = response.rendered_head or response.head()
-        output.send(head + self._head_ends.of(exchange), body)
+        output, reader = self._output, self._reader
+        body = b"" if exchange.request.method == "HEAD" else response.body
+        output.send((response.rendered_head or response.head()) + self._head_ends.of(exchange), body)
         if not output.waiting:
-            if exchange.finished and exchange.keep_alive and not output.broken:
-                self._exchange = None
-            else:
-                self._conclude(exchange)
+            self._conclude(exchange)
         # Otherwise nothing is to be waited for that was not before.
-        if output.waiting or exchange.paused or reader.arrived or reader.refusal is not None:
+        if not self._serving and (output.waiting or exchange.paused or reader.arrived or reader.refusal is not None):
             self.watch()
 
     def stream(self, exchange: Exchange, response: Response, length: int | None) -> AnswerStream:
@@ -140,18 +136,14 @@ class Connection:
 
     def _serve(self) -> None:
         """Serve what has arrived, until something has to be waited for."""
-        reader = self._reader
-        while reader.arrived and self._exchange is None:
-            exchange = self._exchange = reader.arrived.popleft()
+        reader, arrived = self._reader, self._reader.arrived
+        while arrived and self._exchange is None:
+            exchange = self._exchange = arrived.popleft()
             if not exchange.finished:
                 self._begin_body(exchange)
                 continue
             self._service.begin(exchange)
-            if exchange.answered or self._closed:
-                continue
-            if exchange.on_body is None and len(exchange.request.body) <= exchange.body_limit and not self._half_closed:
-                self._service.finish(exchange)
-            else:
+            if not exchange.answered and not self._closed:
                 self._finish(exchange)
         if self._exchange is None and reader.refusal is not None:
             self._refuse(reader.refusal)
@@ -293,14 +285,11 @@ class Connection:
         if self._closed or self._serving:
             return
         reader, exchange = self._reader, self._exchange
+        interest = EPOLLIN
         if reader.arrived or reader.refusal is not None:
-            interest = 0 if self._half_closed or self._input.ended else EPOLLRDHUP
-            if exchange is None:
-                interest |= EPOLLOUT
-        elif self._input.ended:
-            interest = 0
-        else:
-            interest = EPOLLIN
+            interest = EPOLLRDHUP if exchange is not None else EPOLLRDHUP | EPOLLOUT
+        if self._input.ended or (self._half_closed and interest != EPOLLIN):
+            interest &= EPOLLOUT
         if exchange is not None and exchange.paused and exchange.is_held_up:
             interest = 0
         if self._output.waiting:

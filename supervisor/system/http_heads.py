@@ -19,6 +19,7 @@ _LONGEST_BYTES: Final = 2048
 """A longer head is not remembered. Ours."""
 
 _HEAD_END: Final = b"\r\n\r\n"
+_HEAD_END_BYTES: Final = len(_HEAD_END)
 
 _FIRST_LINE: Final = re.compile(rb"(GET|POST) (/[\w\-.:%/]*)(?:\?([\w\-.:%/=&+]*))? HTTP/1\.1\r\n")
 _LENGTH: Final = re.compile(rb"(?<=\r\n)content-length: (\d{1,7})\r\n", re.IGNORECASE)
@@ -58,7 +59,7 @@ class Heads:
         Those without a body are one and the same, as often as they come.
         """
         # Without an end in sight the beginning is one of which nothing is known.
-        end = data.find(_HEAD_END, 0, _LONGEST_BYTES) + len(_HEAD_END)
+        end = data.find(_HEAD_END, 0, _LONGEST_BYTES) + _HEAD_END_BYTES
         whole = self._wholes.get(data[:end])
         if whole is None:
             return self._request_by_lines(data, end) if self._lines else None
@@ -73,7 +74,7 @@ class Heads:
 
     def remember(self, data: bytes, request: Request, *, keep_alive: bool) -> bool:
         """Learn that *request*, which is all in, came at the beginning of *data*; whether nothing came behind it."""
-        end = data.find(_HEAD_END, 0, _LONGEST_BYTES) + len(_HEAD_END)
+        end = data.find(_HEAD_END, 0, _LONGEST_BYTES) + _HEAD_END_BYTES
         if end + len(request.body) != len(data):
             return False
         if len(self._wholes) < _REMEMBERED:

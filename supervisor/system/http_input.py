@@ -71,12 +71,10 @@ class Input:
         try:
             if self._read is None:
                 data = self._recv(_READ_BYTES)
-                if data:
+                if data and not self._ignoring:
                     self.reader.feed(data)
-                    if self._ignoring:
-                        self._ignore(len(data))
-                else:
-                    self.ended = True
+                    return True
+                self._read_unusual(data)
             else:
                 self._read(self)
         except BlockingIOError:
@@ -140,6 +138,14 @@ class Input:
         """Let go of everything. Nothing can be received any more."""
         self.end_body()
         self.reader.close()
+
+    def _read_unusual(self, data: bytes) -> None:
+        """The end, or what follows a body that is thrown away as far as it is known."""
+        if not data:
+            self.ended = True
+            return
+        self.reader.feed(data)
+        self._ignore(len(data))
 
     def _read_body(self) -> None:
         count = self._recv_into(self._unfilled)

@@ -4,7 +4,7 @@ Theory of operation. trio costs about as much to wake a task as a whole request 
 task of its own. One task waits, by trio, for the epoll's own descriptor and then calls everything that is ready as
 plain functions. Whatever is called may answer any peer in the same turn, and never finds the world changed in the
 middle of its work. An answer mostly brings the next request within a fraction of a millisecond, so the task lingers in
-its own epoll for a moment before it waits by trio again; that delays every other task by a few milliseconds at most.
+its own epoll for a moment before it waits by trio again; that delays every other task by some ten milliseconds at most.
 
 It knows nothing about what a descriptor is.
 """
@@ -25,7 +25,7 @@ _ROUND_DESCRIPTORS: Final = 64
 _LINGER_SECONDS: Final = 0.001
 """How long the descriptors may be quiet before trio waits for them."""
 
-_STRETCH_SECONDS: Final = 0.005
+_STRETCH_SECONDS: Final = 0.010
 """After so long every other task has its turn, however busy the descriptors are."""
 
 
