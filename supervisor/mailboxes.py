@@ -37,7 +37,7 @@ class Mailboxes:
     def park_extension(self, extension_id: str, poll: Exchange) -> None:
         """Keep *poll* until an event is sent."""
         self._extensions[extension_id] = poll
-        if owed := self._owed.pop(extension_id, None):
+        if self._owed and (owed := self._owed.pop(extension_id, None)):
             self.send_shutdown(owed)
 
     def drop_extension(self, extension_id: str, poll: Exchange) -> bool:

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from enum import IntEnum, auto
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import unquote
 
 from supervisor.api.http import NOT_FOUND, Response, method_not_allowed
 from supervisor.child_environ import CREDENTIALS_PATH
+from supervisor.values import frozen
 
 
 class Endpoint(IntEnum):
@@ -28,7 +29,8 @@ class Endpoint(IntEnum):
     LOGS_SUBSCRIBE = auto()
 
 
-class Route(NamedTuple):
+@frozen()
+class Route:
     """Where a request goes; *request_id* is the one in its path, empty for the other paths."""
 
     endpoint: Endpoint

@@ -90,7 +90,9 @@ def polled(state: State, extension_id: str) -> Effects:
     Raises:
         ProtocolError: 403, unknown, or not in this state.
     """
-    extension = identified(state, extension_id, f"Unknown extension {extension_id}")
+    extension = state.identified.get(extension_id) or identified(
+        state, extension_id, f"Unknown extension {extension_id}"
+    )
     dropped = extension.state is ExtensionState.READY and not extension.waiting
     if not dropped:
         extension.state = extension_after(extension.state, ExtensionCall.NEXT, extension_id)

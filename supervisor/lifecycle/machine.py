@@ -106,8 +106,8 @@ def _next_invocation_with_init(state: State, now: float) -> Effects:
 
 
 def _leave_line(state: State, now: float) -> None:
-    invocation, since = state.queue.popleft()
-    state.invoke = Invoke(invocation, now, now + state.settings.timeout, waited=now - since)
+    next_one = state.queue.popleft()
+    state.invoke = Invoke(next_one.invocation, now, now + state.settings.timeout, waited=now - next_one.since)
 
 
 def _react(state: State, event: e.Event, now: float) -> Effects:  # noqa: C901, PLR0911, PLR0912 -- one row an event

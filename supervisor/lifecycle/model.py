@@ -6,7 +6,6 @@ Only `machine`, `init`, `invoke` and `shutdown` change it, each inside one call 
 from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum, auto
-from typing import NamedTuple
 
 from supervisor.errors import Fault
 from supervisor.lifecycle.effects import Effect, SendInvoke, SendShutdown
@@ -155,7 +154,8 @@ class Invoke:
         return self.streaming and self.invocation.wants_stream
 
 
-class Waiting(NamedTuple):
+@dataclass(slots=True)
+class Waiting:
     """An invocation in the line, and since when it is there."""
 
     invocation: Invocation

@@ -27,7 +27,9 @@ def start_response(state: State, now: float, started: ResponseStarted) -> Effect
     """
     invoke = _begin(state, now, RuntimeCall.RESPONSE, started.request_id, started.invocation_id)
     invoke.streaming = started.streaming
-    return [StartAnswer(invoke.invocation, started.content_type)] if invoke.is_read_along else []
+    if started.streaming and invoke.is_read_along:
+        return [StartAnswer(invoke.invocation, started.content_type)]
+    return []
 
 
 def start_error(state: State, now: float, started: ErrorStarted) -> Effects:
