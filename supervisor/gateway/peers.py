@@ -21,11 +21,17 @@ from supervisor.system.clock import Clock
 from supervisor.system.http_exchange import Exchange
 from supervisor.system.identifiers import new_uuid
 from supervisor.telemetry.subscription import Api
+from supervisor.values import frozen
 
 SMALL_BODY_BYTES: Final = 1024 * 1024
 """No registration and no report of an error is larger. Ours: AWS documents no limit."""
 
 _UPLOADS: Final = frozenset({Endpoint.INVOCATION_RESPONSE, Endpoint.INVOCATION_ERROR})
+
+
+@frozen()
+class _BegunResponse(Route):
+    """The route of a response whose beginning was an event already."""
 
 
 class PeerService:
@@ -57,7 +63,6 @@ class PeerService:
         self._credentials = credentials
         self._clock = Clock()
         self._throttle = throttle
-        self._begun_response: Exchange | None = None
         self._finish: dict[Endpoint, Callable[[Exchange], None]] = {
             Endpoint.PING: lambda exchange: exchange.answer(runtime_api.PONG),
             Endpoint.INVOCATION_NEXT: environment.poll_runtime,
@@ -113,7 +118,7 @@ class PeerService:
         if exchange.finished and runtime_api.RESPONSE_MODE not in exchange.request.headers:
             # Nobody may read it before it is whole. Its beginning and its end are one event, in `finish`.
             return
-        self._begun_response = exchange
+        exchange.context = _BegunResponse(route.endpoint, route.request_id)
         event = runtime_api.response_started(exchange.request, route.request_id)
         sink = self._environment.begin_response(event)
         if isinstance(event, ResponseModeRefused):
@@ -157,7 +162,7 @@ class PeerService:
     def _accept_response(self, exchange: Exchange) -> None:
         request, route = exchange.request, exchange.context
         assert isinstance(route, Route)
-        if exchange is self._begun_response:
+        if isinstance(route, _BegunResponse):
             event = runtime_api.response_received(request, exchange.trailers, exchange.handed_over_bytes)
         else:
             event = runtime_api.response_at_once(request, exchange.trailers, route.request_id)
