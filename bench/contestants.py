@@ -143,9 +143,9 @@ class Running:
         status = status_of(self._pid)
         return Memory(*(int(status[name].split()[0]) / 1024 for name in ("VmRSS", "VmHWM")))
 
-    def stop(self) -> None:
-        """End it and everything that it started."""
-        os.kill(self._pid, signal.SIGKILL)
+    def stop(self, number: int = signal.SIGKILL) -> None:
+        """End it and everything that it started, by the signal *number*."""
+        os.kill(self._pid, number)
         self._process.wait()
         wait_until(lambda: not Path(f"/proc/{self._pid}").exists(), lambda: f"{self._place.contestant.name} stays")
 

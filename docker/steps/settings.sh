@@ -6,9 +6,12 @@ export LC_ALL=C.UTF-8 TZ=UTC
 
 readonly DOCKER=$(realpath "$(dirname "${BASH_SOURCE[0]}")/..")
 readonly STEPS=$DOCKER/steps
+readonly PROFILE=$DOCKER/profile/python.profdata
 readonly BUILD=${BUILD:-/build}
 readonly TOOLS=$BUILD/tools
 readonly SOURCES=$BUILD/sources
+# How the interpreter and the parsers are compiled: for what they do most. profile/instrument lets them count it.
+readonly PROFILING=${PROFILING:--fprofile-use=$PROFILE}
 export PATH=$TOOLS/bin:$PATH
 # Holds the C library of each architecture, which zig compiles at its first use.
 export ZIG_GLOBAL_CACHE_DIR=$BUILD/zig
