@@ -139,6 +139,8 @@ class Connection:
         reader, arrived = self._reader, self._reader.arrived
         while arrived and self._exchange is None:
             exchange = self._exchange = arrived.popleft()
+            if arrived:
+                self._reactor.forget_round()
             if not exchange.finished:
                 self._begin_body(exchange)
                 continue
@@ -292,8 +294,7 @@ class Connection:
             interest &= EPOLLOUT
         if exchange is not None and exchange.paused and exchange.is_held_up:
             interest = 0
-        if self._output.waiting:
-            interest |= EPOLLOUT
+        interest |= EPOLLOUT if self._output.waiting else 0
         if interest != self._interest:
             self._interest = interest
             self._reactor.change(self._fd, interest)

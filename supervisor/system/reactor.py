@@ -40,8 +40,10 @@ class Reactor:
         self._on_ready: dict[int, OnReady] = {}
         self._removed: set[int] = set()
         self._in_round = False
+        self._found: list[tuple[int, int]] | None = None
         self._deferred: list[Callable[[], None]] = []
         self._groups: list[Reactor] = []
+        self._outer: Reactor | None = None
 
     def add(self, fd: int, on_ready: OnReady, *, events: int = select.EPOLLIN) -> None:
         """Watch *fd* for *events*, and always for errors and hang-ups."""
@@ -68,13 +70,30 @@ class Reactor:
     def open_group(self) -> "Reactor":
         """A reactor that this one serves and closes. One look at it tells which of its descriptors are ready."""
         group = Reactor()
+        group._outer = self
         self._groups.append(group)
         self.add(group._epoll.fileno(), group._on_ready_group)
         return group
 
     def ready(self) -> list[int]:
-        """The descriptors that are ready at this moment, uncalled."""
+        """The descriptors that are ready at this moment, uncalled.
+
+        A group whose reactor is in a round knows without a look if none was ready when the round began. What a process
+        has written before it sent what is served in the round is found in any case.
+        """
+        if self._outer is not None and self._outer.found_quiet(self._epoll.fileno()):
+            return []
         return [fd for fd, _ in self._epoll.poll(0, len(self._on_ready) or 1)]
+
+    def found_quiet(self, fd: int) -> bool:
+        """Whether *fd* was not ready when the present round began."""
+        if self._found is None or len(self._found) == _ROUND_DESCRIPTORS:
+            return False
+        return fd not in [found for found, _ in self._found]
+
+    def forget_round(self) -> None:
+        """What is served from now on may have been sent after the round began: look again at what was quiet."""
+        self._found = None
 
     async def pump(self) -> None:
         """Serve whatever is ready, until cancelled.
@@ -104,10 +123,12 @@ class Reactor:
         removed = self._removed
         removed.clear()
         self._in_round = True
+        self._found = ready
         for fd, mask in ready:
             if fd not in removed:
                 self._on_ready[fd](mask)
         self._in_round = False
+        self._found = None
         if self._deferred:
             deferred, self._deferred = self._deferred, []
             for call in deferred:

@@ -204,6 +204,56 @@ async def test_a_group_is_served_with_the_rest_and_tells_alone_what_is_ready_in_
     close(*quiet, *ready, *outside)
 
 
+async def test_in_a_round_a_group_looks_at_what_was_quiet_before_it_when_it_is_told_to() -> None:
+    reactor = Reactor()
+    group = reactor.open_group()
+    reading, writing = os.pipe()
+    trigger, trigger_end = ready_pipe()
+    seen: list[list[int]] = []
+    called = trio.Event()
+
+    def on_ready(_mask: int) -> None:
+        os.write(writing, b"x")
+        seen.append(group.ready())
+        reactor.forget_round()
+        seen.append(group.ready())
+        reactor.remove(trigger)
+        called.set()
+
+    group.add(reading, lambda _: group.remove(reading))
+    reactor.add(trigger, on_ready)
+    async with pumping(reactor):
+        await called.wait()
+
+    assert seen == [[], [reading]]
+    close(reading, writing, trigger, trigger_end)
+
+
+async def test_in_a_round_a_group_knows_what_was_written_before_what_is_served() -> None:
+    reactor = Reactor()
+    group = reactor.open_group()
+    reading, writing = os.pipe()
+    trigger, trigger_end = os.pipe()
+    seen: list[list[int]] = []
+    called = trio.Event()
+
+    def on_ready(_mask: int) -> None:
+        seen.append(group.ready())
+        reactor.remove(trigger)
+        group.remove(reading)
+        called.set()
+
+    group.add(reading, lambda _: None)
+    reactor.add(trigger, on_ready)
+    os.write(writing, b"x")
+    os.write(trigger_end, b"x")
+    async with pumping(reactor):
+        await called.wait()
+
+    assert seen == [[reading]]
+    close(reading, writing, trigger, trigger_end)
+
+
 async def test_what_is_deferred_comes_after_everything_that_is_ready() -> None:
     reactor = Reactor()
     pipes = [ready_pipe(), ready_pipe()]
