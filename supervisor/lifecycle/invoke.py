@@ -28,7 +28,11 @@ INVOKE = "INVOKE"
 
 
 def deliver(state: State, now: float) -> Effects:
-    """Hand the invocation to the extensions that registered for it and to the runtime, without waiting for anyone."""
+    """Hand the invocation to the runtime and to the extensions that registered for it, without waiting for anyone.
+
+    All of them get it at the same time (AWS: Extensions API, "Invoke phase"); the runtime first, because
+    the caller waits for it alone.
+    """
     invoke, runtime = state.invoke, state.runtime
     assert invoke is not None
     state.phase = Phase.INVOKE
@@ -36,13 +40,13 @@ def deliver(state: State, now: float) -> Effects:
     invoke.deadline = state.timers[Timer.INVOKE] = now + state.settings.timeout
     # What somebody had left to say when everything was stopped comes after the START.
     effects: Effects = [InvocationStarted(invoke.invocation, invoke.waited), *ready.end(state, now)]
-    for extension in state.extensions.values():
-        if INVOKE in extension.events:
-            effects += extension.hand_over(SendInvoke(extension.extension_id, invoke.invocation, invoke.deadline))
     runtime.state = RuntimeState.RUNNING
     if runtime.waiting:
         runtime.waiting -= 1
         effects.append(SendInvocation(invoke.invocation, invoke.deadline))
+    for extension in state.extensions.values():
+        if INVOKE in extension.events:
+            effects += extension.hand_over(SendInvoke(extension.extension_id, invoke.invocation, invoke.deadline))
     return effects
 
 

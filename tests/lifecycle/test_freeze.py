@@ -97,8 +97,8 @@ def test_a_frozen_environment_is_thawed_before_anybody_gets_the_event() -> None:
         [
             InvocationStarted(invocation),
             ThawEnvironment(),
-            SendInvoke(identifier("x"), invocation, 103.0),
             SendInvocation(invocation, 103.0),
+            SendInvoke(identifier("x"), invocation, 103.0),
         ],
     )
 

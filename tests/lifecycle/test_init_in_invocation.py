@@ -168,8 +168,8 @@ def test_extensions_are_launched_anew_for_the_second_try_and_get_their_invoke_ev
             ExtensionReported("x", "Ready", ("INVOKE",)),
             InitReported(InitPhase.INVOKE, SUCCESS, 0.0),
             InvocationStarted(invocation, waited=1.0),
-            SendInvoke(identifier("x"), invocation, 4.0),
             SendInvocation(invocation, 4.0),
+            SendInvoke(identifier("x"), invocation, 4.0),
         ],
     )
 

@@ -28,10 +28,10 @@ def test_an_invocation_goes_to_the_extensions_that_registered_for_it_and_to_the_
         Phase.INVOKE,
         [
             InvocationStarted(invocation),
+            SendInvocation(invocation, 4.0),
             SendInvoke(identifier("both"), invocation, 4.0),
             SendInvoke(identifier("invoke"), invocation, 4.0),
             SendInvoke(identifier("internal"), invocation, 4.0),
-            SendInvocation(invocation, 4.0),
         ],
     )
     assert story.lifecycle.deadline == 4.0
@@ -99,8 +99,8 @@ def test_a_busy_extension_holds_up_the_next_invocation_but_not_the_answer() -> N
         Phase.INVOKE,
         [
             InvocationStarted(second, waited=1.0),
-            SendInvoke(identifier("x"), second, 5.0),
             SendInvocation(second, 5.0),
+            SendInvoke(identifier("x"), second, 5.0),
         ],
     )
 
