@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from bench import results, rie
-from bench.contestants import Contestant
+from bench.contestants import Contestant, all_cpus
 from bench.figures import FLOOR, OURS, RIE, Figure
 from bench.measurements import SHORT, Arena, Plan, cold, memory, warm
 from bench.programs import NoCompilerError, Programs
@@ -41,15 +41,11 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--target", metavar="COMMAND", help="another build than this tree, as the static file")
     parser.add_argument("--no-freeze", action="store_true", help="leave the processes running between invocations")
     parser.add_argument(
-        "--cpus", metavar="LIST", default=_one_cpu(), help="where everything runs, as for taskset [%(default)s]"
+        "--cpus", metavar="LIST", default=all_cpus(), help="where everything runs, as for taskset [%(default)s]"
     )
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the results there as JSON")
     parser.add_argument("--plot", metavar="FILE", type=Path, help="write the ratios there as an SVG picture")
     return parser.parse_args()
-
-
-def _one_cpu() -> str:
-    return str(min(os.sched_getaffinity(0)))
 
 
 def _arena(options: argparse.Namespace, programs: Programs) -> Arena:

@@ -150,6 +150,11 @@ class Running:
         wait_until(lambda: not Path(f"/proc/{self._pid}").exists(), lambda: f"{self._place.contestant.name} stays")
 
 
+def all_cpus() -> str:
+    """Every CPU that this process may use, as taskset takes them."""
+    return ",".join(map(str, sorted(os.sched_getaffinity(0))))
+
+
 @contextmanager
 def places(
     contestants: Sequence[Contestant], programs: Programs, extensions: int, cpus: str

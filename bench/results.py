@@ -46,11 +46,14 @@ _BAR: Final = 22
 _LEFT: Final = 330
 _SCALE: Final = 300
 """Pixels of the ratio 1."""
+_DRAWN: Final = ("p50", "cold start")
+"""How long somebody waits."""
 
 
 def as_svg(figures: Sequence[Figure]) -> str:
-    """A bar for each ratio to RIE, its spread as a line, and where RIE is."""
-    shown = [figure for figure in figures if figure.ratio is not None]
+    """A bar for the ratio to RIE of everything that somebody waits for, its spread as a line, and where RIE is."""
+    waits = [figure for figure in figures if any(word in figure.figure for word in _DRAWN)]
+    shown = [figure for figure in waits if figure.ratio is not None]
     height = _BAR * (len(shown) + 2)
     return "\n".join(
         [

@@ -3,13 +3,12 @@
 `docker/profile/train` calls it.
 """
 
-import os
 import signal
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.contestants import Contestant, Running, places
+from bench.contestants import Contestant, Running, all_cpus, places
 from bench.measurements import CLIENTS, EXTENSIONS, SIZES
 from bench.programs import Programs
 
@@ -21,7 +20,7 @@ def main(file: Path, folder: Path) -> None:
         for extensions in EXTENSIONS:
             environ = {"SUPERVISOR_SNAPSHOT": "off", "LLVM_PROFILE_FILE": str(folder / f"{extensions}.profraw")}
             trained = Contestant(file.name, [str(file)], environ)
-            with places([trained], programs, extensions, ",".join(map(str, os.sched_getaffinity(0)))) as opened:
+            with places([trained], programs, extensions, all_cpus()) as opened:
                 running = opened[file.name].start()
                 _work(running)
                 running.stop(signal.SIGTERM)
