@@ -29,7 +29,7 @@ from supervisor.lifecycle.milestones import (
 from supervisor.log import Log
 from supervisor.system.clock import Clock
 from supervisor.system.memory import Memory
-from supervisor.telemetry.hub import OF_INVOCATIONS, Telemetry
+from supervisor.telemetry.hub import Telemetry
 from supervisor.telemetry.log_format import LogFormat
 from supervisor.telemetry.subscription import Subscription
 
@@ -126,8 +126,7 @@ class Report:
 
     def _tell(self, milestone: Milestone, now: float, *, in_tail: bool = True) -> None:
         """Tell subscribers and the log; what it says of an init on its own is in nobody's tail (recorded on AWS)."""
-        if self._telemetry.is_listening or type(milestone) not in OF_INVOCATIONS:
-            self._telemetry.tell(milestone, now, self._memory_used_mb)
+        self._telemetry.tell(milestone, now, self._memory_used_mb)
         if line := self._format.milestone(milestone, now, self._memory_used_mb):
             self._lines.write(line, in_tail=in_tail)
 

@@ -114,7 +114,10 @@ def render_json_text(text: str) -> bytes:
 JSON: Final = ("Content-Type", "application/json")
 TEXT: Final = ("Content-Type", "text/plain; charset=utf-8")
 
-JSON_HEAD: Final = f"{_STATUS_LINES[200]}{JSON[0]}: {JSON[1]}\r\n"
+GOOD: Final = _STATUS_LINES[200]
+"""The status line of a good answer, for those who render a head themselves."""
+
+JSON_HEAD: Final = f"{GOOD}{JSON[0]}: {JSON[1]}\r\n"
 """What the rendered head of a good answer in JSON begins with."""
 
 _ACCEPTED: Final = Response(202, (JSON,), render_json({"status": "OK"}))

@@ -7,7 +7,7 @@ import re
 from typing import Final
 from urllib.parse import parse_qs, unquote
 
-from supervisor.api.http import JSON, NOT_FOUND, Headers, Request, Response, method_not_allowed
+from supervisor.api.http import GOOD, JSON, NOT_FOUND, Headers, Request, Response, method_not_allowed
 from supervisor.api.json_text import is_json
 from supervisor.errors import SERVICE_ERRORS, ProtocolError
 from supervisor.function import Function
@@ -215,7 +215,7 @@ def answer(invocation: Invocation, outcome: Outcome, version: str, log_tail: byt
     error = "" if isinstance(outcome, FunctionResponse) else "X-Amz-Function-Error: Unhandled\r\n"
     tail = "" if log_tail is None else f"X-Amz-Log-Result: {base64.b64encode(log_tail).decode()}\r\n"
     head = (
-        f"HTTP/1.1 200 OK\r\nContent-Type: {content_type or 'application/json'}\r\n{error}"
+        f"{GOOD}Content-Type: {content_type or JSON[1]}\r\n{error}"
         f"x-amzn-RequestId: {invocation.request_id}\r\n"
         "x-amzn-Remapped-Content-Length: 0\r\n"
         f"X-Amz-Executed-Version: {version}\r\n"

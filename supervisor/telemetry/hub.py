@@ -28,7 +28,7 @@ from supervisor.telemetry.records import Notice
 from supervisor.telemetry.subscription import Category, Subscription
 from supervisor.telemetry.subscriptions import Subscriber, Subscriptions
 
-OF_INVOCATIONS: Final = frozenset({InvocationStarted, RuntimeDone, InvocationReported})
+_OF_INVOCATIONS: Final = frozenset({InvocationStarted, RuntimeDone, InvocationReported})
 """No part of an init, even of one inside an invocation; and with them the payload would be kept."""
 
 
@@ -116,7 +116,7 @@ class Telemetry:
 
     def tell(self, milestone: Milestone, now: float, max_memory_used_mb: int = 0) -> None:
         """Tell *milestone*; an invocation's report comes with the memory that was needed at the peak, in MB."""
-        if not self.is_listening and type(milestone) in OF_INVOCATIONS:
+        if not self.is_listening and type(milestone) in _OF_INVOCATIONS:
             return
         match milestone:
             case InitStarted(phase):
@@ -129,7 +129,7 @@ class Telemetry:
                 return
         if self._is_wanted(Category.PLATFORM):
             notice = self._platform.notice(milestone, now, max_memory_used_mb)
-            if self._history is not None and type(milestone) not in OF_INVOCATIONS:
+            if self._history is not None and type(milestone) not in _OF_INVOCATIONS:
                 self._history.add(notice)
             self._send(notice, now)
         if isinstance(milestone, InitReported) and milestone.ending.status is Status.SUCCESS:

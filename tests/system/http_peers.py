@@ -182,8 +182,8 @@ class Site:
 
 
 @asynccontextmanager
-async def serving(clerk: Clerk) -> AsyncIterator[Site]:
-    reactor = Reactor()
+async def serving(clerk: Clerk, reactor: Reactor | None = None) -> AsyncIterator[Site]:
+    reactor = reactor or Reactor()
     site = Site(HttpServer(reactor, listen("127.0.0.1", 0), clerk))
     try:
         async with trio.open_nursery() as nursery:

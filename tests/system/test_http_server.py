@@ -111,6 +111,33 @@ async def test_pipelined_requests_are_served_one_after_the_other_in_their_order(
     assert bodies == [b"one", b"two", b""]
 
 
+async def test_what_was_written_before_a_pipelined_request_is_found_when_that_is_served() -> None:
+    reactor = Reactor()
+    group = reactor.open_group()
+    reading, writing = os.pipe()
+    found: list[list[int]] = []
+
+    def on_written(_mask: int) -> None:
+        os.read(reading, 1)
+
+    def finish(exchange: Exchange) -> None:
+        found.append(group.ready())
+        os.write(writing, b"x")
+        echo(exchange)
+
+    group.add(reading, on_written)
+    async with serving(Clerk(finish=finish), reactor) as site:
+        peer = await site.peer()
+        await peer.send(get("/1") + get("/2"))
+        await peer.answer()
+        await peer.answer()
+        group.remove(reading)
+
+    assert found == [[], [reading]]
+    os.close(reading)
+    os.close(writing)
+
+
 async def test_an_answer_from_elsewhere_tells_the_service_nothing_before_it_returns() -> None:
     clerk = Clerk(finish=nothing)
     async with serving(clerk) as site:
